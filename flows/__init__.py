@@ -1,0 +1,1 @@
+"""Prefect flows: thin; a flow body reads as a list of steps."""

@@ -1,0 +1,222 @@
+"""The night: update prices, retrain if due, forecast, backtest, report, for each ticker."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from sqlalchemy import Engine
+
+from flows import tasks
+from flows.progress import current_progress
+from stockrnn.errors import StockrnnError, UsageError
+from stockrnn.pipeline.forecast import Issued
+from stockrnn.pipeline.job import Job
+from stockrnn.settings import Settings, load_settings
+from stockrnn.sources.simulated import DEMO_TICKERS
+from stockrnn.store.engine import reading, writing
+from stockrnn.store.migrate import open_store
+from stockrnn.store.prices import read_tickers
+from stockrnn.store.runs import write_run_end, write_run_start
+from stockrnn.types import Backtest, SourceName, Ticker
+
+LOG = logging.getLogger("stockrnn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the night went for one ticker; `error` says what stopped it, None where nothing did."""
+
+    ticker: str
+    issued: Issued | None = None
+    backtest: Backtest | None = None
+    report: Path | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """How the night went."""
+
+    as_of: datetime
+    spec: str
+    epochs: int
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The tickers that failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.error)
+
+    @property
+    def summary(self) -> str:
+        """One line: how many tickers were forecast, and which failed and why."""
+        done = len(self.outcomes) - len(self.failed)
+        failures = "; ".join(str(outcome.error) for outcome in self.failed)
+        return f"{done} of {len(self.outcomes)} tickers done" + (f"; failed: {failures}" if failures else "")
+
+
+def _name_run() -> str:
+    parameters = runtime.flow_run.parameters
+    tickers = parameters.get("tickers") or ["all tickers"]
+    as_of = parameters.get("as_of") or datetime.now(UTC)
+    return f"nightly {', '.join(tickers)} as of {str(as_of)[:16]}"
+
+
+@flow(name="nightly", flow_run_name=_name_run, persist_result=False)
+def nightly(
+    tickers: list[Ticker] | None = None,
+    as_of: datetime | None = None,
+    source: SourceName = "stored",
+    spec: str | None = None,
+    epochs: int | None = None,
+) -> State[Night]:
+    """Update prices, retrain what is due, forecast the next session, backtest the last whole month, report.
+
+    Args:
+        tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
+        as_of: the run's "now" with its offset; none means now. An earlier one gives hindcasts.
+        source: where prices come from; "stored" downloads nothing.
+        spec: the model configuration; none means the one of stockrnn.toml.
+        epochs: train so many epochs instead of the spec's.
+    """
+    wall = datetime.now(UTC)
+    settings = _with_epochs(load_settings(), spec, epochs)
+    spec_name = spec or settings.spec
+    settings.get_spec(spec_name)
+    moment = _check_as_of(as_of or wall, wall, source)
+    engine = open_store(settings)
+    chosen = choose_tickers(settings, engine, tickers, source)
+    parameters = {
+        "tickers": chosen,
+        "source": source,
+        "spec": spec_name,
+        "epochs": settings.get_spec(spec_name).epochs,
+    }
+    run_id = _start_run(engine, moment, wall, parameters)
+    current_progress().begin(chosen)
+    outcomes = [
+        _run_ticker(
+            Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec_name, as_of=moment, wall=wall), source
+        )
+        for ticker in chosen
+    ]
+    night = Night(as_of=moment, spec=spec_name, epochs=settings.get_spec(spec_name).epochs, outcomes=tuple(outcomes))
+    return _end_run(engine, run_id, night)
+
+
+def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own parameters
+    """Run the flow in this process and return how the night went, also where every ticker failed.
+
+    Raises
+    ------
+    StockrnnError
+        The night could not begin.
+    """
+    state = nightly(**parameters, return_state=True)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, Night):
+        return result
+    if isinstance(result, Exception):
+        raise result
+    raise StockrnnError(f"the night ended as {state.name}: {state.message}")
+
+
+def choose_tickers(
+    settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: SourceName
+) -> list[str]:
+    """Return the tickers asked for, else those of the settings, else all active ones that the source serves.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    if tickers:
+        return list(dict.fromkeys(tickers))
+    if source == "simulated":
+        return list(DEMO_TICKERS)
+    if settings.tickers:
+        return list(settings.tickers)
+    with reading(engine) as connection:
+        stored = read_tickers(connection, simulated=False)
+    if not stored:
+        raise UsageError(
+            "no tickers: name some with --ticker or as tickers = [...] in stockrnn.toml, or import prices first "
+            "('stockrnn prices import FILE --ticker META')"
+        )
+    return stored
+
+
+def _run_ticker(job: Job, source: SourceName) -> Outcome:
+    """Run all steps for one ticker; whatever goes wrong stays with it."""
+    progress = current_progress()
+    done: dict[str, Any] = {}
+    try:
+        tasks.update(job, source)
+        tasks.retrain(job)
+        done["issued"] = tasks.forecast(job)
+        done["backtest"] = tasks.backtest(job)
+        done["report"] = tasks.report(job)
+    except StockrnnError as error:
+        done["error"] = str(error)
+        LOG.error("%s", error)  # noqa: TRY400  # it explains itself; a traceback would only hide it
+    except Exception as error:
+        done["error"] = f"{job.ticker}: {type(error).__name__}: {error}"
+        LOG.exception("%s: unexpected failure", job.ticker)
+    finally:
+        progress.finish(job.ticker)
+    return Outcome(ticker=job.ticker, **done)
+
+
+def _with_epochs(settings: Settings, spec: str | None, epochs: int | None) -> Settings:
+    if epochs is None:
+        return settings
+    name = spec or settings.spec
+    changed = settings.get_spec(name).model_copy(update={"epochs": epochs})
+    return settings.model_copy(update={"specs": {**settings.specs, name: changed}})
+
+
+def _check_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime:
+    moment = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(UTC)
+    if moment > wall and source != "simulated":
+        raise UsageError(f"as-of {moment:%Y-%m-%d %H:%M} UTC is in the future; only the simulated market has one")
+    return moment
+
+
+def _start_run(engine: Engine, as_of: datetime, wall: datetime, parameters: dict[str, Any]) -> str:
+    flow_run_id = runtime.flow_run.id
+    run_id = str(flow_run_id or uuid.uuid4())
+    with writing(engine) as connection:
+        write_run_start(
+            connection,
+            run_id=run_id,
+            flow="nightly",
+            as_of=as_of,
+            started_at=wall,
+            flow_run_id=flow_run_id,
+            parameters=parameters,
+            versions={name: version(name) for name in ("stockrnn", "prefect", "tensorflow", "keras")},
+        )
+    return run_id
+
+
+def _end_run(engine: Engine, run_id: str, night: Night) -> State[Night]:
+    all_failed = len(night.failed) == len(night.outcomes)
+    with writing(engine) as connection:
+        write_run_end(
+            connection,
+            run_id,
+            state="failed" if all_failed else "completed",
+            ended_at=datetime.now(UTC),
+            error=night.summary if night.failed else None,
+        )
+    make_state = Failed if all_failed else Completed
+    return make_state(message=night.summary, data=night)

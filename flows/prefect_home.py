@@ -1,0 +1,48 @@
+"""Prefect without a server: private, quiet, and kept apart from whatever else uses Prefect here.
+
+Prefect reads its settings when it is imported, and settings files only from the working folder, so a command that
+must work anywhere sets variables before the import. Whatever the user has set wins.
+"""
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+from stockrnn.settings import Settings
+
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_CLI_COLORS": "false",
+    # a first start migrates Prefect's own database, which takes longer than the default of 20 seconds
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+}
+
+
+def configure_prefect(settings: Settings) -> None:
+    """Set Prefect's variables; call it before anything imports Prefect.
+
+    With PREFECT_API_URL set, runs go to that server and only telemetry and chatter are turned down.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if "PREFECT_API_URL" in os.environ:
+        return
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect")))
+    if _migrated(home).exists() and (home / "prefect.db").exists():
+        os.environ.setdefault("PREFECT_API_DATABASE_MIGRATE_ON_START", "false")
+
+
+def remember_migrated() -> None:
+    """Note that Prefect's database is at this version's schema, so that the next start need not migrate it."""
+    home = Path(os.environ.get("PREFECT_HOME", ""))
+    if (home / "prefect.db").exists():
+        _migrated(home).touch()
+
+
+def _migrated(home: Path) -> Path:
+    return home / f"migrated-{version('prefect')}"

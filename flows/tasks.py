@@ -1,0 +1,101 @@
+"""The steps of the night as Prefect tasks. Nothing is cached: what is done already, the database knows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.progress import announcing, current_progress
+from stockrnn.errors import HoldoutError, NotEnoughHistoryError
+from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
+from stockrnn.pipeline.forecast import Issued, forecast_next
+from stockrnn.pipeline.job import Job
+from stockrnn.pipeline.report import write_report
+from stockrnn.pipeline.retrain import retrain_if_due
+from stockrnn.types import Backtest, SourceName
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a task whose run is called `TICKER: name` in the UI."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        return task(name=name, task_run_name=f"{{job.ticker}}: {name}", cache_policy=NO_CACHE)(function)
+
+    return decorate
+
+
+@_step("update prices")
+def update(job: Job, source: SourceName) -> None:
+    """Bring the ticker's prices up to date."""
+    from stockrnn.pipeline.update import update_prices
+
+    written = update_prices(job, source=source)
+    if written is not None:
+        current_progress().step(job.ticker, f"prices: {written}")
+
+
+@_step("retrain")
+def retrain(job: Job) -> str | None:
+    """Train the ticker's model if it is due; return why, None where it was not."""
+    progress = current_progress()
+    shown = announcing(progress, job.ticker, "forecast", epochs=job.spec.epochs)
+    retrained = retrain_if_due(job, on_epoch=shown)
+    model = retrained.model
+    if retrained.reason is None:
+        progress.step(job.ticker, f"no training due, the model knows sessions up to {model.cutoff}")
+    else:
+        progress.step(
+            job.ticker,
+            f"trained on sessions up to {model.cutoff} ({retrained.reason}): {model.epochs} epochs, "
+            f"{model.windows} windows, loss {model.loss:.4f}, {model.train_seconds:.0f} s",
+        )
+    return retrained.reason
+
+
+@_step("forecast")
+def forecast(job: Job) -> Issued:
+    """Forecast the next session."""
+    issued = forecast_next(job)
+    made = issued.forecast
+    words = "forecast" if issued.new else "the forecast stands:"
+    behind = f"; prices end {issued.sessions_behind} sessions ago" if issued.sessions_behind else ""
+    current_progress().step(
+        job.ticker,
+        f"{words} {made.target} of {made.target_session} {made.predicted:.2f}, naive {made.naive:.2f}, "
+        f"last close {made.last_close:.2f} ({made.kind}){behind}",
+    )
+    return issued
+
+
+@_step("backtest")
+def backtest(job: Job) -> Backtest | None:
+    """Backtest the last whole month; None where the history is too short for it."""
+    progress = current_progress()
+    holdout = last_whole_month(job)
+    shown = announcing(progress, job.ticker, f"backtest of {holdout}", epochs=job.spec.epochs)
+    try:
+        done = backtest_holdout(job, holdout, on_epoch=shown)
+    except (HoldoutError, NotEnoughHistoryError) as error:
+        progress.step(job.ticker, f"no backtest: {error}")
+        return None
+    metrics = done.backtest.metrics
+    progress.step(
+        job.ticker,
+        f"backtest of {holdout}, {len(done.backtest.forecasts)} sessions: mean absolute error "
+        f"{metrics[job.spec_name]['mae']:.4f}, naive {metrics['naive']['mae']:.4f}, "
+        f"last close {metrics['last_close']['mae']:.4f}",
+    )
+    return done.backtest
+
+
+@_step("report")
+def report(job: Job) -> Path:
+    """Draw the ticker's PNG."""
+    path = write_report(job)
+    current_progress().step(job.ticker, f"report: {path}")
+    return path

@@ -1,0 +1,127 @@
+"""Which daily bars can be trusted, and what is wrong with the others."""
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+
+from stockrnn.types import BAR_COLUMNS, PRICE_COLUMNS, Bars, PriceIssue
+
+_OHLC = ("open", "high", "low", "close")
+# Yahoo's adjusted floats disagree in the last digits: a high may lie that much (relative) below the close.
+_NOISE = 1e-6
+
+
+def check_bars(rows: pd.DataFrame, *, closes: pd.Series, as_of: datetime) -> Bars:
+    """Separate the bars that can be trusted from those to keep aside.
+
+    A row is kept aside for the first reason that applies: `not_a_session`, `session_not_closed`,
+    `missing_price` (NaN in open, high, low or close, or infinity in any column), `non_positive_price`,
+    `high_low_contradiction`, `negative_volume`.
+
+    Parameters
+    ----------
+    rows
+        Columns `session` (naive midnight, unique, in any order) and `BAR_COLUMNS` (float64, NaN where
+        missing).
+    closes
+        When each session closes: index `session` (naive midnight, ascending), values aware UTC.
+    as_of
+        Sessions that close later are not settled.
+    """
+    rows = rows.sort_values("session", ignore_index=True)
+    faults = _find_faults(rows, closes, as_of)
+    faulty = np.stack(list(faults.values()))  # (kinds, rows)
+    bad = np.asarray(faulty.any(axis=0))
+    return Bars(
+        frame=_index_by_session(rows.loc[~bad]),
+        issues=tuple(_describe(rows.loc[bad], faulty[:, bad].argmax(axis=0), list(faults), closes, as_of)),
+    )
+
+
+def _index_by_session(rows: pd.DataFrame) -> pd.DataFrame:
+    # the calendars' unit, so that an index of bars equals an index of sessions
+    sessions = pd.DatetimeIndex(rows["session"]).as_unit("ns").rename("session")
+    return rows[list(BAR_COLUMNS)].set_index(sessions)
+
+
+def _find_faults(rows: pd.DataFrame, closes: pd.Series, as_of: datetime) -> dict[str, np.ndarray]:
+    """Return for each kind, in order of precedence, which rows have it. Shapes (N,)."""
+    positions = _find_sessions(rows, closes)
+    closed = pd.DatetimeIndex(closes).searchsorted(pd.Timestamp(as_of), side="right")
+    values = {column: rows[column].to_numpy() for column in BAR_COLUMNS}
+    ohlc = np.stack([values[column] for column in _OHLC])  # (4, N)
+    infinite = np.stack([np.isinf(column) for column in values.values()])  # (6, N)
+    not_positive = np.stack([values[column] <= 0 for column in PRICE_COLUMNS])  # (5, N)
+    return {
+        "not_a_session": positions < 0,
+        "session_not_closed": positions >= closed,
+        "missing_price": np.isnan(ohlc).any(axis=0) | infinite.any(axis=0),
+        "non_positive_price": not_positive.any(axis=0),
+        "high_low_contradiction": _contradicts(*ohlc),
+        "negative_volume": values["volume"] < 0,
+    }
+
+
+def _find_sessions(rows: pd.DataFrame, closes: pd.Series) -> np.ndarray:
+    """Return each row's position in the calendar, -1 where it is no session. Shape (N,)."""
+    # In seconds, because a mistyped year such as 1020 does not fit the calendar's nanoseconds.
+    calendar = pd.DatetimeIndex(closes.index).as_unit("s")
+    return calendar.get_indexer(pd.DatetimeIndex(rows["session"]).as_unit("s"))
+
+
+def _contradicts(opens: np.ndarray, highs: np.ndarray, lows: np.ndarray, closes: np.ndarray) -> np.ndarray:
+    too_low = highs < np.maximum(np.maximum(opens, closes), lows) * (1 - _NOISE)
+    too_high = lows > np.minimum(opens, closes) * (1 + _NOISE)
+    return np.asarray(too_low | too_high)
+
+
+def _describe(
+    rows: pd.DataFrame, reasons: np.ndarray, kinds: list[str], closes: pd.Series, as_of: datetime
+) -> Iterator[PriceIssue]:
+    """Describe bad rows; `reasons` holds the position in `kinds` for each. Shape (len(rows),)."""
+    for row, reason in zip(rows.to_dict("records"), reasons, strict=True):
+        session = pd.Timestamp(row.pop("session"))
+        bar = {column: float(row[column]) for column in BAR_COLUMNS}
+        yield PriceIssue(
+            session=session.date(),
+            kind=kinds[reason],
+            detail=_detail(kinds[reason], session, bar, closes, as_of),
+            raw={"session": str(session.date())} | {column: _json_number(bar[column]) for column in bar},
+        )
+
+
+def _json_number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _detail(kind: str, session: pd.Timestamp, bar: Mapping[str, float], closes: pd.Series, as_of: datetime) -> str:
+    match kind:
+        case "not_a_session":
+            return f"the exchange has no session on {session:%A} {session.date()}"
+        case "session_not_closed":
+            return f"the session closes at {closes[session]:%Y-%m-%d %H:%M} UTC, after {_in_utc(as_of)}"
+        case "missing_price":
+            missing = [c for c in BAR_COLUMNS if math.isinf(bar[c]) or (c in _OHLC and math.isnan(bar[c]))]
+            return ", ".join(f"{c} is {bar[c] if math.isinf(bar[c]) else 'missing'}" for c in missing)
+        case "non_positive_price":
+            return ", ".join(f"{c} is {bar[c]}" for c in PRICE_COLUMNS if bar[c] <= 0)
+        case "high_low_contradiction":
+            return _detail_contradiction(bar)
+        case _:
+            return f"volume is {bar['volume']}"
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _detail_contradiction(bar: Mapping[str, float]) -> str:
+    above = [c for c in ("open", "low", "close") if bar["high"] < bar[c] * (1 - _NOISE)]
+    below = [c for c in ("open", "close") if bar["low"] > bar[c] * (1 + _NOISE)]
+    return ", ".join(
+        [f"high {bar['high']} is below {c} {bar[c]}" for c in above]
+        + [f"low {bar['low']} is above {c} {bar[c]}" for c in below]
+    )

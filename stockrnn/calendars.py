@@ -1,0 +1,132 @@
+"""Sessions, not dates: what an exchange's calendar says about a ticker.
+
+Times are aware UTC datetimes, sessions exchange-local dates. Source: the `exchange_calendars` package.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+
+import exchange_calendars as xc
+import numpy as np
+import pandas as pd
+from exchange_calendars.errors import InvalidCalendarName
+
+from stockrnn.errors import UnknownCalendarError
+
+# Yahoo's suffix -> the exchange's market identifier code
+_BY_SUFFIX = {
+    "": "XNYS",
+    "L": "XLON",
+    "T": "XTKS",
+    "DE": "XETR",
+    "F": "XFRA",
+    "HK": "XHKG",
+    "TO": "XTSE",
+    "PA": "XPAR",
+    "AS": "XAMS",
+    "SW": "XSWX",
+    "AX": "XASX",
+}
+_FIRST = pd.Timestamp("1960-01-01")
+
+
+def calendar_name(ticker: str) -> str:
+    """Return the name of the calendar a Yahoo ticker trades on.
+
+    Raises
+    ------
+    UnknownCalendarError
+        The suffix is not in the table; the calendar must be named.
+
+    >>> calendar_name("BRK-B"), calendar_name("0700.HK"), calendar_name("BTC-USD")
+    ('XNYS', 'XHKG', '24/7')
+    """
+    if ticker.endswith("-USD"):
+        return "24/7"
+    if ticker.endswith("=X"):
+        return "24/5"
+    suffix = ticker.partition(".")[2]
+    if suffix not in _BY_SUFFIX:
+        raise UnknownCalendarError(
+            f"{ticker}: no exchange is known for the suffix '.{suffix}'; name its calendar with --calendar, "
+            "for instance --calendar XSTO"
+        )
+    return _BY_SUFFIX[suffix]
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The sessions of one exchange, far enough ahead for every question asked of it.
+
+    Attributes
+    ----------
+    name
+        Market identifier code, or `24/7`, `24/5`.
+    table
+        Index `session` (naive midnight, ascending), columns `opens` and `closes` (aware UTC).
+    """
+
+    name: str
+    table: pd.DataFrame
+
+    def sessions(self, first: date, last: date) -> pd.DatetimeIndex:
+        """Return all sessions from `first` to `last`, both included."""
+        return pd.DatetimeIndex(self.table.loc[pd.Timestamp(first) : pd.Timestamp(last)].index)
+
+    def next_session(self, session: date) -> date:
+        """Return the first session after `session`."""
+        return self._session(self.table.index.searchsorted(pd.Timestamp(session), side="right"))
+
+    def opens_at(self, session: date) -> datetime:
+        """Return when `session` opens, in UTC."""
+        return self._opens[self._position(session)].to_pydatetime()
+
+    def last_closed(self, as_of: datetime) -> date:
+        """Return the last session whose close is not after `as_of`."""
+        return self._session(self._closes.searchsorted(pd.Timestamp(as_of), side="right") - 1)
+
+    def next_to_open(self, as_of: datetime) -> date:
+        """Return the first session that has not opened at `as_of`."""
+        return self._session(self._opens.searchsorted(pd.Timestamp(as_of), side="right"))
+
+    @property
+    def _opens(self) -> pd.DatetimeIndex:
+        return pd.DatetimeIndex(self.table["opens"])
+
+    @property
+    def _closes(self) -> pd.DatetimeIndex:
+        return pd.DatetimeIndex(self.table["closes"])
+
+    def _position(self, session: date) -> int:
+        return int(self.table.index.get_indexer(pd.DatetimeIndex([session]))[0])
+
+    def _session(self, position: np.intp | int) -> date:
+        return pd.DatetimeIndex(self.table.index)[int(position)].date()
+
+
+@cache
+def load_calendar(name: str, *, through_year: int) -> Calendar:
+    """Return the calendar `name` up to the end of `through_year`.
+
+    Raises
+    ------
+    UnknownCalendarError
+        `exchange_calendars` has no calendar of that name.
+    """
+    try:
+        bounds = xc.get_calendar(name)
+    except InvalidCalendarName:
+        raise UnknownCalendarError(
+            f"no calendar {name!r}; expected a market identifier code such as XNYS, or 24/7"
+        ) from None
+    first = max(_FIRST, bounds.bound_min() or _FIRST)
+    last = pd.Timestamp(year=through_year, month=12, day=31)
+    calendar = xc.get_calendar(name, start=first, end=min(last, bounds.bound_max() or last))
+    table = pd.DataFrame({"opens": calendar.opens, "closes": calendar.closes})
+    return Calendar(name, table.rename_axis("session"))
+
+
+def calendar_at(name: str, as_of: datetime) -> Calendar:
+    """Return the calendar `name`, reaching at least a year beyond `as_of`."""
+    return load_calendar(name, through_year=as_of.astimezone(UTC).year + 2)

@@ -1,0 +1,50 @@
+"""The `stockrnn` command: exit code 0 on success, 1 on a failure it explains, 2 on bad usage."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from stockrnn import __version__
+from stockrnn.cli import database, look, prices, run
+from stockrnn.cli.output import start_logging
+from stockrnn.errors import StockrnnError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Forecast the next session's price every night, beside naive, and keep honest books about it.",
+)
+
+
+@app.callback()
+def _start(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,  # noqa: FBT002
+) -> None:
+    start_logging()
+    if version:
+        typer.echo(f"stockrnn {__version__}")
+        raise typer.Exit
+
+
+app.command()(run.demo)
+app.command()(run.nightly)
+app.add_typer(prices.app, name="prices")
+app.command()(run.retrain)
+app.command()(run.forecast)
+app.command()(run.backtest)
+app.command()(run.report)
+app.command()(look.sql)
+app.command()(look.status)
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    """Run the command line; an error of ours ends it with one line on standard error and its exit code."""
+    try:
+        app(prog_name="stockrnn")
+    except StockrnnError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,80 @@
+"""Commands that only look: named queries and the state of the batch."""
+
+import csv
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import typer
+
+from stockrnn.cli.output import print_table
+from stockrnn.errors import QueryError
+
+
+def sql(
+    name: Annotated[str | None, typer.Argument(help="The query's name; see --list.")] = None,
+    param: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A parameter of the query.")] = None,
+    output: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How to print it.")] = "table",
+    show_list: Annotated[bool, typer.Option("--list", help="List the queries and what each answers.")] = False,  # noqa: FBT002
+) -> None:
+    """Run a named query of sql/queries."""
+    from stockrnn.settings import load_settings
+    from stockrnn.store.engine import reading
+    from stockrnn.store.migrate import open_store
+    from stockrnn.store.queries import get_query, list_queries, run_query
+
+    if show_list or name is None:
+        rows = [(query.name, ", ".join(query.parameters) or "-", query.answers) for query in list_queries()]
+        print_table(("query", "parameters", "answers"), rows)
+        return
+    query, parameters = get_query(name), _read_parameters(param or [])
+    engine = open_store(load_settings(), create=False)
+    with reading(engine) as connection:
+        table = run_query(connection, query, parameters)
+    _write(table.columns, table.rows, output)
+
+
+def status() -> None:
+    """Show freshness, the last run and the next session; exit code 1 when a night was missed or went wrong."""
+    from stockrnn.pipeline.status import read_status
+    from stockrnn.settings import load_settings
+    from stockrnn.store.migrate import open_store
+
+    settings = load_settings()
+    state = read_status(settings, open_store(settings, create=False), wall=datetime.now(UTC))
+    if state.last_run:
+        run = state.last_run
+        typer.echo(f"last run: {run.flow}, {run.started_at:%Y-%m-%d %H:%M} UTC, {run.state}")
+    if state.tickers:
+        print_table(
+            ("ticker", "last_session", "last_cutoff", "next_session", "missed"),
+            [(one.ticker, one.last_session, one.last_cutoff, one.next_session, one.missed) for one in state.tickers],
+        )
+    for problem in state.problems:
+        typer.echo(f"problem: {problem}", err=True)
+    if state.problems:
+        raise typer.Exit(1)
+    typer.echo("all is well")
+
+
+def _read_parameters(texts: list[str]) -> dict[str, str]:
+    parameters = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise QueryError(f"can't read --param {text!r}: expected key=value, such as ticker=META")
+        parameters[key] = value
+    return parameters
+
+
+def _write(columns: tuple[str, ...], rows: tuple[tuple[object, ...], ...], output: str) -> None:
+    if output == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    elif output == "json":
+        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        typer.echo(json.dumps(records, indent=2, default=str))
+    else:
+        print_table(columns, rows)

@@ -1,0 +1,100 @@
+"""Options that several commands share, and how their texts become values."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from stockrnn.pipeline.job import Job
+    from stockrnn.settings import Settings
+
+TickersOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--ticker", metavar="T", help="A Yahoo symbol, such as META; may be given several times."),
+]
+SpecOption: TypeAlias = Annotated[
+    str | None, typer.Option("--spec", metavar="S", help="A model configuration; default: that of the settings.")
+]
+AsOfOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="TIME",
+        help="The run's now: 2020-01-31 (the end of that day, UTC) or 2020-01-31T22:00:00+00:00.",
+    ),
+]
+EpochsOption: TypeAlias = Annotated[
+    int | None, typer.Option("--epochs", min=1, metavar="N", help="Train so many epochs instead of the spec's.")
+]
+SourceOption: TypeAlias = Annotated[
+    Literal["simulated", "stored"],
+    typer.Option("--source", help="Where prices come from; stored downloads nothing."),
+]
+
+
+def read_settings(*, spec: str | None = None, epochs: int | None = None) -> "tuple[Settings, str]":
+    """Load the settings and the name of the spec to use; `epochs` replaces that spec's."""
+    from stockrnn.settings import load_settings
+
+    settings = load_settings()
+    name = spec or settings.spec
+    chosen = settings.get_spec(name)
+    if epochs is not None:
+        specs = {**settings.specs, name: chosen.model_copy(update={"epochs": epochs})}
+        settings = settings.model_copy(update={"specs": specs})
+    return settings, name
+
+
+def read_tickers_option(tickers: list[str] | None) -> list[str]:
+    """Check the symbols that were given, none lost and none twice."""
+    from stockrnn.types import parse_ticker
+
+    return list(dict.fromkeys(parse_ticker(ticker) for ticker in tickers or []))
+
+
+def read_as_of(text: str | None) -> datetime:
+    """Return the moment that `--as-of` names, now where it was not given.
+
+    Raises
+    ------
+    UsageError
+        It can't be read, or lies in the future.
+    """
+    from stockrnn.errors import UsageError
+    from stockrnn.types import parse_as_of
+
+    now = datetime.now(UTC)
+    moment = parse_as_of(text) if text else now
+    if moment.date() > now.date():
+        raise UsageError(f"--as-of {text} is in the future")
+    return min(moment, now)
+
+
+def make_jobs(
+    tickers: list[str] | None, *, spec: str | None, as_of: str | None, epochs: int | None = None
+) -> "list[Job]":
+    """Return a job a ticker: those named, else those of the settings, else all active ones in the store."""
+    from stockrnn.pipeline.job import Job
+    from stockrnn.store.migrate import open_store
+
+    settings, name = read_settings(spec=spec, epochs=epochs)
+    named, moment = read_tickers_option(tickers), read_as_of(as_of)
+    engine = open_store(settings, create=False)
+    shared: dict[str, Any] = {"settings": settings, "engine": engine, "spec_name": name}
+    chosen = named or list(settings.tickers) or _stored_tickers(engine)
+    return [Job(ticker=ticker, as_of=moment, wall=datetime.now(UTC), **shared) for ticker in chosen]
+
+
+def _stored_tickers(engine: "Engine") -> list[str]:
+    from stockrnn.errors import UsageError
+    from stockrnn.store.engine import reading
+    from stockrnn.store.prices import read_tickers
+
+    with reading(engine) as connection:
+        stored = read_tickers(connection, simulated=False) or read_tickers(connection, simulated=True)
+    if not stored:
+        raise UsageError("no tickers are stored; run 'stockrnn prices import FILE --ticker META' first")
+    return stored

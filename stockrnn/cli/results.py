@@ -1,0 +1,85 @@
+"""What the work gave, for a person to read: always beside naive."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from stockrnn.cli.output import print_table
+
+if TYPE_CHECKING:
+    from flows.nightly import Night, Outcome
+    from stockrnn.pipeline.forecast import Issued
+    from stockrnn.types import Backtest
+
+FORECAST_COLUMNS = ("ticker", "target", "cutoff", "session", "forecast", "naive", "last_close", "kind")
+
+
+def forecast_row(issued: "Issued") -> list[object]:
+    """Return a forecast as a row under `FORECAST_COLUMNS`."""
+    made = issued.forecast
+    return [
+        made.ticker,
+        made.target,
+        made.cutoff,
+        made.target_session,
+        made.predicted,
+        made.naive,
+        made.last_close,
+        made.kind,
+    ]
+
+
+def print_night(night: "Night", *, home: Path) -> None:
+    """Print the closing table, where the reports are, and which tickers failed and why."""
+    from stockrnn.report.words import verdict
+
+    done = [outcome for outcome in night.outcomes if outcome.issued]
+    if done:
+        typer.echo("")
+        print_table((*FORECAST_COLUMNS, "mae", "naive_mae", "sessions"), [_night_row(outcome) for outcome in done])
+        typer.echo("")
+    for outcome in done:
+        if outcome.backtest:
+            typer.echo(f"{outcome.ticker}: backtest of {outcome.backtest.holdout}: {verdict(outcome.backtest)}")
+    for outcome in done:
+        if outcome.report:
+            typer.echo(f"{outcome.ticker}: report {outcome.report}")
+    behind = [outcome for outcome in done if outcome.issued and outcome.issued.sessions_behind]
+    for outcome in behind:
+        sessions = outcome.issued.sessions_behind if outcome.issued else 0
+        typer.echo(f"warning: {outcome.ticker}: the stored prices end {sessions} sessions ago", err=True)
+    for outcome in night.failed:
+        typer.echo(f"error: {outcome.error}", err=True)
+    count = len(night.outcomes)
+    typer.echo(f"{count - len(night.failed)} of {count} tickers done; everything is in {home}")
+
+
+def print_backtest(backtest: "Backtest") -> None:
+    """Print what was trained on, what was forecast, and the metrics of the spec, naive and last_close."""
+    from stockrnn.report.words import verdict
+
+    sessions, first, last = len(backtest.forecasts), backtest.losses[0], backtest.losses[-1]
+    lookback = backtest.training_sessions - backtest.windows
+    typer.echo(
+        f"{backtest.ticker} {backtest.target}, spec {backtest.spec}, backtest {backtest.backtest_id}\n"
+        f"training  {backtest.training_sessions} sessions, {backtest.trained_from} to {backtest.cutoff}; "
+        f"arrays ({backtest.windows}, {lookback}, 1) and ({backtest.windows},)\n"
+        f"holdout   {sessions} sessions of {backtest.holdout}; {lookback + sessions} values for its inputs\n"
+        f"loss      {first:.4f} after epoch 1, {last:.4f} after epoch {backtest.epochs}; seed {backtest.seed}\n"
+    )
+    models = (backtest.spec, "naive", "last_close")
+    metrics = backtest.metrics[backtest.spec]
+    print_table(
+        ("metric", *models), [[name, *(backtest.metrics[model][name] for model in models)] for name in metrics]
+    )
+    typer.echo(f"\nverdict   {verdict(backtest)}\n")
+
+
+def _night_row(outcome: "Outcome") -> list[object]:
+    tested = outcome.backtest
+    if tested is None:
+        judged: list[object] = [None, None, None]
+    else:
+        judged = [tested.metrics[tested.spec]["mae"], tested.metrics["naive"]["mae"], len(tested.forecasts)]
+    return [*(forecast_row(outcome.issued) if outcome.issued else ()), *judged]

@@ -1,0 +1,170 @@
+"""Commands that do work: demo, nightly, retrain, forecast, backtest, report."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from flows.progress import Progress, announcing
+from stockrnn.cli.options import (
+    AsOfOption,
+    EpochsOption,
+    SourceOption,
+    SpecOption,
+    TickersOption,
+    make_jobs,
+    read_settings,
+    read_tickers_option,
+)
+from stockrnn.cli.output import print_table, showing_progress
+from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest, print_night
+from stockrnn.errors import StockrnnError
+
+if TYPE_CHECKING:
+    from stockrnn.pipeline.backtest import Backtested
+    from stockrnn.pipeline.job import Job
+
+T = TypeVar("T")
+
+DEMO_AS_OF = datetime(2026, 10, 30, 22, 0, tzinfo=UTC)
+"""A Friday evening after the New York close; the simulated market's time is simulated too."""
+DEMO_EPOCHS = 15
+
+
+def demo() -> None:
+    """Run the whole job on the built-in simulated market: no network, no server, about a minute."""
+    typer.echo(
+        f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
+        f"to be quick, this trains {DEMO_EPOCHS}."
+    )
+    _run_night(tickers=None, as_of=DEMO_AS_OF, source="simulated", spec="tutorial", epochs=DEMO_EPOCHS)
+
+
+def nightly(
+    ticker: TickersOption = None,
+    as_of: AsOfOption = None,
+    source: SourceOption = "stored",
+    spec: SpecOption = None,
+    epochs: EpochsOption = None,
+) -> None:
+    """Run one night now: update prices, retrain what is due, forecast, backtest the last whole month, report.
+
+    Without --ticker: the tickers of the settings, else every active one in the store. Ends with exit code 1 if
+    any ticker failed; the others are done all the same.
+    """
+    from stockrnn.types import parse_as_of
+
+    _run_night(
+        tickers=read_tickers_option(ticker) or None,
+        as_of=parse_as_of(as_of) if as_of else None,
+        source=source,
+        spec=spec,
+        epochs=epochs,
+    )
+
+
+def retrain(
+    ticker: TickersOption = None,
+    spec: SpecOption = None,
+    as_of: AsOfOption = None,
+    epochs: EpochsOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Train even where no training is due.")] = False,  # noqa: FBT002
+) -> None:
+    """Train the models that are due, on the stored prices."""
+    from stockrnn.pipeline.retrain import retrain_if_due
+
+    def work(job: "Job", progress: Progress) -> str:
+        on_epoch = announcing(progress, job.ticker, "model", epochs=job.spec.epochs)
+        done = retrain_if_due(job, force=force, on_epoch=on_epoch)
+        model = done.model
+        if done.reason is None:
+            return f"{job.ticker}: no training due, model {model.model_id} knows sessions up to {model.cutoff}"
+        return (
+            f"{job.ticker}: trained {model.model_id} ({done.reason}): {model.windows} windows, {model.epochs} "
+            f"epochs, loss {model.loss:.4f}, {model.train_seconds:.0f} s"
+        )
+
+    with _work_on(make_jobs(ticker, spec=spec, as_of=as_of, epochs=epochs), work) as lines:
+        for line in lines:
+            typer.echo(line)
+
+
+def forecast(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOption = None) -> None:
+    """Forecast the next session with the stored models. The first forecast issued for a session stands."""
+    from stockrnn.pipeline.forecast import forecast_next
+
+    with _work_on(make_jobs(ticker, spec=spec, as_of=as_of), lambda job, _: forecast_next(job)) as done:
+        if done:
+            print_table(FORECAST_COLUMNS, [forecast_row(issued) for issued in done])
+
+
+def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOption = None) -> None:
+    """Draw the PNG report of each ticker from what is stored."""
+    from stockrnn.pipeline.report import write_report
+
+    with _work_on(make_jobs(ticker, spec=spec, as_of=as_of), lambda job, _: write_report(job)) as paths:
+        for path in paths:
+            typer.echo(str(path))
+
+
+def backtest(
+    holdout: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month to forecast, such as 2020-01.")],
+    ticker: TickersOption = None,
+    spec: SpecOption = None,
+    train_from: Annotated[
+        str | None, typer.Option(metavar="DATE", help="First training session; default: the spec's train_sessions.")
+    ] = None,
+    epochs: EpochsOption = None,
+) -> None:
+    """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive."""
+    from stockrnn.pipeline.backtest import backtest_holdout
+    from stockrnn.types import parse_day, parse_month
+
+    month = parse_month(holdout)
+    first = parse_day(train_from) if train_from else None
+
+    def work(job: "Job", progress: Progress) -> "Backtested":
+        on_epoch = announcing(progress, job.ticker, f"backtest of {month}", epochs=job.spec.epochs)
+        return backtest_holdout(job, month, train_from=first, on_epoch=on_epoch)
+
+    with _work_on(make_jobs(ticker, spec=spec, as_of=None, epochs=epochs), work) as done:
+        for backtested in done:
+            print_backtest(backtested.backtest)
+
+
+@contextmanager
+def _work_on(jobs: "list[Job]", work: "Callable[[Job, Progress], T]") -> Iterator[list[T]]:
+    """Yield what each job gave, in order; then name the tickers that failed, which did not stop the others."""
+    results: list[T] = []
+    failed: list[StockrnnError] = []
+    with showing_progress() as progress:
+        progress.begin([job.ticker for job in jobs])
+        for job in jobs:
+            try:
+                results.append(work(job, progress))
+            except StockrnnError as error:
+                failed.append(error)
+            progress.finish(job.ticker)
+    yield results
+    for failure in failed:
+        typer.echo(f"error: {failure}", err=True)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)
+
+
+def _run_night(**parameters: Any) -> None:  # noqa: ANN401  # the flow's own parameters
+    """Run the nightly flow here, on Prefect's ephemeral API unless PREFECT_API_URL names a server."""
+    from flows.prefect_home import configure_prefect, remember_migrated
+
+    settings, _ = read_settings(spec=parameters["spec"])
+    configure_prefect(settings)
+    from flows.nightly import run_nightly
+
+    with showing_progress():
+        night = run_nightly(**parameters)
+    remember_migrated()
+    print_night(night, home=settings.home)
+    if night.failed:
+        raise typer.Exit(1)

@@ -1,0 +1,130 @@
+"""One tree of errors: each says the rule, what was found and the next step."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import ClassVar
+
+_LONGEST_SHOWN = 40
+
+
+class StockrnnError(Exception):
+    """A failure that stockrnn can explain. `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(StockrnnError):
+    """The request itself is wrong: nothing was read or written."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class InvalidTickerError(UsageError):
+    """A text that is no Yahoo symbol."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+        super().__init__(
+            f"{shown!r} is not a ticker: expected a Yahoo symbol of at most 32 characters, such as META, BRK-B, "
+            "^GSPC or 0700.HK"
+        )
+
+
+class UnknownSpecError(UsageError):
+    """A spec that neither stockrnn nor stockrnn.toml defines."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        super().__init__(
+            f"no spec {name!r}; known: {', '.join(sorted(known))}; define it as [specs.{name}] in stockrnn.toml"
+        )
+
+
+class SettingsError(UsageError):
+    """stockrnn.toml or a STOCKRNN_ variable holds something that is not allowed."""
+
+
+class PriceFileError(StockrnnError):
+    """A price file that can't be trusted as a whole; nothing of it was stored."""
+
+    def __init__(self, path: object, problem: str, remedy: str, *, line: int | None = None) -> None:
+        self.path, self.line = path, line
+        where = f"{path}" if line is None else f"{path}, line {line}"
+        super().__init__(f"{where}: {problem}; {remedy}")
+
+
+class MixedSourcesError(StockrnnError):
+    """Simulated and real prices must never meet under one ticker."""
+
+    def __init__(self, ticker: str, stored: str, offered: str) -> None:
+        self.ticker = ticker
+        super().__init__(
+            f"{ticker}: the stored prices come from source {stored!r}, these from {offered!r}; simulated and real "
+            "prices are never mixed: use another ticker or another STOCKRNN_HOME"
+        )
+
+
+class UnknownTickerError(StockrnnError):
+    """A ticker without a single stored price."""
+
+    def __init__(self, ticker: str) -> None:
+        self.ticker = ticker
+        super().__init__(f"{ticker}: no prices are stored; run 'stockrnn prices import FILE --ticker {ticker}' first")
+
+
+class UnknownCalendarError(UsageError):
+    """A ticker whose exchange is not known, or a calendar name that does not exist."""
+
+
+class NotEnoughHistoryError(StockrnnError):
+    """Fewer sessions than one window needs."""
+
+    def __init__(self, ticker: str, *, found: int, needed: int, through: date) -> None:
+        self.ticker, self.found, self.needed = ticker, found, needed
+        super().__init__(
+            f"{ticker}: {found} sessions are stored up to {through}, at least {needed} are needed "
+            "(lookback + 1); import more history"
+        )
+
+
+class MissingTargetError(StockrnnError):
+    """Stored sessions without a value for the target, as `adj_close` where the file had none."""
+
+    def __init__(self, ticker: str, target: str, missing: int) -> None:
+        self.ticker, self.target, self.missing = ticker, target, missing
+        super().__init__(
+            f"{ticker}: {missing} stored sessions have no {target}; choose another target or import prices that "
+            "have it"
+        )
+
+
+class HoldoutError(StockrnnError):
+    """A holdout that the stored prices can't serve."""
+
+
+class ModelMissingError(StockrnnError):
+    """No stored model may be used for the cutoff."""
+
+    def __init__(self, ticker: str, spec: str, cutoff: date) -> None:
+        self.ticker, self.spec, self.cutoff = ticker, spec, cutoff
+        super().__init__(
+            f"{ticker}: no model of spec {spec!r} is trained on sessions up to {cutoff} or earlier; "
+            f"run 'stockrnn retrain --ticker {ticker} --spec {spec}'"
+        )
+
+
+class TrainingError(StockrnnError):
+    """Training that ended without a usable model; nothing was stored."""
+
+
+class DamagedModelError(StockrnnError):
+    """Stored weights that do not match their checksum."""
+
+
+class StoreError(StockrnnError):
+    """The database can't be used: missing, locked, unreadable or from a newer version."""
+
+
+class QueryError(UsageError):
+    """A named query that does not exist, or was given the wrong parameters."""

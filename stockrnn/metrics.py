@@ -1,0 +1,72 @@
+"""How far forecasts were off. Every metric names its unit and its sign.
+
+Arrays have shape (N,), oldest first, no NaN, in quote currency. `reference` is the last value of the target known
+when each forecast was issued, which is also the naive forecast.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def rmse(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Root mean squared error, in quote currency; 0 is perfect."""
+    return float(np.sqrt(np.mean((predicted - actual) ** 2)))
+
+
+def mae(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean absolute error, in quote currency; 0 is perfect."""
+    return float(np.mean(np.abs(predicted - actual)))
+
+
+def mape(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean absolute error in percent of the actual value; 0 is perfect."""
+    return float(100 * np.mean(np.abs((predicted - actual) / actual)))
+
+
+def bias(actual: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean of forecast minus actual, in quote currency; positive = too high."""
+    return float(np.mean(predicted - actual))
+
+
+def directional_accuracy(actual: np.ndarray, predicted: np.ndarray, reference: np.ndarray) -> float:
+    """Share of sessions, 0 to 1, in which the forecast named the direction of the move from `reference`.
+
+    Sessions that did not move, or for which the forecast names no direction, are left out; NaN if none is left.
+    """
+    moved, named = np.sign(actual - reference), np.sign(predicted - reference)
+    counted = (moved != 0) & (named != 0)
+    return float(np.mean(moved[counted] == named[counted])) if counted.any() else float("nan")
+
+
+def compute_metrics(
+    actual: np.ndarray, forecasts: Mapping[str, np.ndarray], *, naive: str = "naive"
+) -> dict[str, dict[str, float]]:
+    """Judge several forecasts of the same sessions, each beside naive.
+
+    Parameters
+    ----------
+    forecasts
+        Model name -> forecast, among them the one named by `naive`.
+
+    Returns
+    -------
+    dict
+        `[model][metric]`. `relative_mae` is the MAE over naive's (below 1 is better than naive), `skill` is
+        1 - `relative_mae` (positive is better than naive); both NaN where naive made no error at all.
+    """
+    reference = forecasts[naive]
+    naive_mae = mae(actual, reference)
+    judged = {}
+    for model, predicted in forecasts.items():
+        relative = mae(actual, predicted) / naive_mae if naive_mae > 0 else float("nan")
+        judged[model] = {
+            "rmse": rmse(actual, predicted),
+            "mae": mae(actual, predicted),
+            "mape": mape(actual, predicted),
+            "bias": bias(actual, predicted),
+            "directional_accuracy": directional_accuracy(actual, predicted, reference),
+            "relative_mae": relative,
+            "skill": 1 - relative,
+        }
+    return judged

@@ -1,0 +1,102 @@
+"""How the batch is doing: freshness, last run, next session, missed nights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection, Engine
+
+from stockrnn.calendars import calendar_at
+from stockrnn.settings import Settings
+from stockrnn.store.engine import reading
+from stockrnn.store.forecasts import read_last_cutoff
+from stockrnn.store.prices import read_calendar_name, read_span, read_tickers
+from stockrnn.store.runs import Run, read_last_run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickerStatus:
+    """One ticker's state.
+
+    Attributes
+    ----------
+    last_session, last_cutoff
+        The last stored session, and the last one that a forecast was issued from; None where there is none.
+    next_session
+        The first session that had not opened at `as_of`.
+    missed
+        Sessions that closed longer ago than the grace period and that no forecast was issued from.
+    """
+
+    ticker: str
+    last_session: date | None
+    last_cutoff: date | None
+    next_session: date
+    missed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The state of the whole batch."""
+
+    last_run: Run | None
+    tickers: tuple[TickerStatus, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What someone should look at, in words; empty when all is well."""
+        problems = []
+        if self.last_run is None:
+            problems.append("no run yet; 'stockrnn nightly' makes one")
+        elif self.last_run.state != "completed":
+            problems.append(f"the last run ({self.last_run.started_at:%Y-%m-%d %H:%M} UTC) is {self.last_run.state}")
+        elif self.last_run.error:
+            problems.append(f"the last run: {self.last_run.error}")
+        missed = [ticker for ticker in self.tickers if ticker.missed]
+        problems += [_describe_missed(ticker) for ticker in missed]
+        return tuple(problems)
+
+
+def read_status(settings: Settings, engine: Engine, *, wall: datetime) -> Status:
+    """Look at the store as it is at `wall`.
+
+    Real tickers are judged by the clock; simulated ones by the time of the last run, since theirs is simulated.
+    """
+    with reading(engine) as connection:
+        run = read_last_run(connection)
+        simulated_now = run.as_of if run else wall
+        real = settings.tickers or read_tickers(connection, simulated=False)
+        invented = read_tickers(connection, simulated=True)
+        tickers = [
+            *_look_at(connection, settings, [ticker for ticker in real if ticker not in invented], wall),
+            *_look_at(connection, settings, invented, simulated_now),
+        ]
+    return Status(last_run=run, tickers=tuple(tickers))
+
+
+def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime) -> list[TickerStatus]:
+    grace = timedelta(hours=settings.missed_after_hours)
+    return [_look_at_one(connection, ticker, now=now, due=now - grace) for ticker in tickers]
+
+
+def _look_at_one(connection: Connection, ticker: str, *, now: datetime, due: datetime) -> TickerStatus:
+    calendar = calendar_at(read_calendar_name(connection, ticker) or "XNYS", now)
+    last_cutoff = read_last_cutoff(connection, ticker)
+    last_due = calendar.last_closed(due)
+    missed = len(calendar.sessions(last_cutoff, last_due)) - 1 if last_cutoff else 1
+    return TickerStatus(
+        ticker=ticker,
+        last_session=read_span(connection, ticker)[1],
+        last_cutoff=last_cutoff,
+        next_session=calendar.next_to_open(now),
+        missed=max(missed, 0),
+    )
+
+
+def _describe_missed(ticker: TickerStatus) -> str:
+    if ticker.last_cutoff is None:
+        return f"{ticker.ticker}: no forecast was ever issued; run 'stockrnn nightly'"
+    return (
+        f"{ticker.ticker}: {ticker.missed} sessions passed without a forecast since {ticker.last_cutoff}; "
+        "run 'stockrnn nightly'"
+    )

@@ -1,0 +1,167 @@
+"""The page: boxes in pixels from its top left corner, text that wraps, labels that keep their distance."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+
+DPI = 100
+WIDTH = 1200
+FONT = "DejaVu Sans"
+LINE_SPACING = 1.38
+
+INK = "#1A1A1A"
+GREY = "#666666"
+PALE = "#DDDDDD"
+WASH = "#F4F1EA"
+
+_CAPITAL = 0.73  # height of the font's capitals, of its size
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_BOUND = re.compile(r"(?<=\d) |\bn = (?=\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle on the page, in pixels; `top` grows downwards."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class Page:
+    """A figure that is written on in pixels."""
+
+    def __init__(self, height: int) -> None:
+        self.height = height
+        self.figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor="white")
+        self._renderer = FigureCanvasAgg(self.figure).get_renderer()  # type: ignore[no-untyped-call]
+
+    def add_axes(self, box: Box) -> Axes:
+        """Add bare axes that fill the box."""
+        bottom = 1 - (box.top + box.height) / self.height
+        return self.figure.add_axes(
+            (box.left / WIDTH, bottom, box.width / WIDTH, box.height / self.height), facecolor="none"
+        )
+
+    def write(
+        self,
+        left: float,
+        top: float,
+        text: str,
+        *,
+        size: float,
+        bold: bool = False,
+        color: str = INK,
+        align: Literal["left", "center", "right"] = "left",
+    ) -> None:
+        """Write one line whose capitals begin at `top`. Dollar signs are letters, not mathematics."""
+        # on the baseline: matplotlib's "top" depends on the letters, and lines side by side would not be level
+        baseline = top + _CAPITAL * pixels(size)
+        self.figure.text(
+            left / WIDTH,
+            1 - baseline / self.height,
+            text,
+            fontsize=size,
+            fontfamily=FONT,
+            fontweight="bold" if bold else "normal",
+            color=color,
+            ha=align,
+            va="baseline",
+            parse_math=False,
+        )
+
+    def write_wrapped(self, box: Box, text: str, *, size: float, bold: bool = False, color: str = INK) -> float:
+        """Write a paragraph across the box and return where it ends; the box may be too low for it."""
+        top = box.top
+        for line in self.wrap(text, width=box.width, size=size, bold=bold):
+            self.write(box.left, top, line, size=size, bold=bold, color=color)
+            top += line_height(size)
+        return top
+
+    def wrap(self, text: str, *, width: float, size: float, bold: bool = False) -> list[str]:
+        """Break text into lines of at most `width` pixels, never between a number and what it counts.
+
+        A longer word gets a line of its own.
+        """
+        lines: list[str] = []
+        bound = _BOUND.sub(lambda match: match[0].replace(" ", _NO_BREAK), text)
+        for word in bound.split(" "):
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and self.text_width(longer, size=size, bold=bold) <= width:
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return [line.replace(_NO_BREAK, " ") for line in lines]
+
+    def balanced_width(self, text: str, *, width: float, size: float, bold: bool = False) -> float:
+        """Return the least width, in steps of 10 pixels, that takes no more lines than `width` does."""
+        lines = len(self.wrap(text, width=width, size=size, bold=bold))
+        while len(self.wrap(text, width=width - 10, size=size, bold=bold)) == lines and width > 100:  # noqa: PLR2004
+            width -= 10
+        return width
+
+    def text_width(self, text: str, *, size: float, bold: bool = False) -> float:
+        """Return the width of one line in pixels."""
+        font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
+        return float(self._renderer.get_text_width_height_descent(text, font, ismath=False)[0])
+
+    def draw_line(self, xs: Sequence[float], ys: Sequence[float], *, color: str, width: float) -> None:
+        """Draw a line through pixels, over everything else."""
+        across, up = [x / WIDTH for x in xs], [1 - y / self.height for y in ys]
+        line = Line2D(
+            across, up, color=color, linewidth=width, solid_capstyle="butt", transform=self.figure.transFigure
+        )
+        self.figure.add_artist(line)
+
+    def pixel_of(self, ax: Axes, x: float, y: float) -> tuple[float, float]:
+        """Return where a point of `ax`, whose limits are final, lies on the page."""
+        across, up = ax.transData.transform((x, y))
+        return float(across), float(self.height - up)
+
+
+def pixels(size: float) -> float:
+    """Return the height of `size` points in pixels."""
+    return size * DPI / 72
+
+
+def level_top(level: float, *, size: float) -> float:
+    """Return the top of a line of text whose capitals are centred on `level`, in pixels."""
+    return level - _CAPITAL * pixels(size) / 2
+
+
+def line_height(size: float) -> float:
+    """Return the distance of two lines of text of `size` points, in pixels."""
+    return LINE_SPACING * pixels(size)
+
+
+def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
+    """Move positions as little as needed to lie at least `gap` apart within [low, high], in their order.
+
+    Groups that would collide are centred on the mean of what they wanted (isotonic regression by pooling
+    adjacent violators). `high - low` must hold them all.
+
+    >>> spread([10.0, 11.0, 50.0], gap=4.0, low=0.0, high=100.0)
+    [8.5, 12.5, 50.0]
+    """
+    order = sorted(range(len(wanted)), key=wanted.__getitem__)
+    pools: list[tuple[float, int]] = []  # mean of (wanted - rank * gap), members
+    for rank, index in enumerate(order):
+        mean, members = wanted[index] - rank * gap, 1
+        while pools and pools[-1][0] > mean:
+            before, many = pools.pop()
+            mean, members = (before * many + mean * members) / (many + members), many + members
+        pools.append((mean, members))
+    shifted = [mean for mean, members in pools for _ in range(members)]
+    most = high - gap * (len(wanted) - 1)
+    placed = [0.0] * len(wanted)
+    for rank, index in enumerate(order):
+        placed[index] = min(max(shifted[rank], low), most) + rank * gap
+    return placed

@@ -1,0 +1,104 @@
+"""The report's right column: the verdict with its reasons, and the errors beside the baselines'."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.axes import Axes
+
+from stockrnn.report.axes import HEAD_HEIGHT, LOOKS, MODEL, TICK_SIZE, Look
+from stockrnn.report.formats import MISSING, format_price, format_share
+from stockrnn.report.layout import GREY, INK, Box, Page, level_top
+from stockrnn.report.panels import write_head
+from stockrnn.report.words import baselines, describe_backtest, metric, price_scale, verdict
+from stockrnn.types import Backtest
+
+NOT_TESTED = "not tested"
+NO_BACKTEST = (
+    "There is no backtest to show, so nothing is known here about how far such a forecast is usually off.",
+    "Until there is one, take naive for the better forecast: the next price is the last known one.",
+)
+
+_ROW = 23.0
+_VERDICT_SIZE = 20.0
+_COIN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One bar: a model's value of a metric."""
+
+    name: str
+    value: float
+    look: Look
+
+
+def draw_words(page: Page, box: Box, backtest: Backtest | None, *, currency: str | None) -> None:
+    """Write the verdict large and, below it, the sentences it rests on."""
+    text = NOT_TESTED if backtest is None else verdict(backtest)
+    sentences = NO_BACKTEST if backtest is None else describe_backtest(backtest, currency=currency)
+    page.write(box.left, box.top, "What the forecast is worth", size=12.5, bold=True)
+    text = f"{text[:1].upper()}{text[1:]}."
+    size = _VERDICT_SIZE if len(page.wrap(text, width=box.width, size=_VERDICT_SIZE, bold=True)) <= 2 else 16.0  # noqa: PLR2004
+    width = page.balanced_width(text, width=box.width, size=size, bold=True)
+    top = page.write_wrapped(Box(box.left, box.top + 38, width, 0), text, size=size, bold=True) + 10
+    for sentence in sentences:
+        top = page.write_wrapped(Box(box.left, top, box.width, 0), sentence, size=10.5) + 7
+
+
+def draw_errors(page: Page, box: Box, backtest: Backtest, *, currency: str | None) -> None:
+    """Draw the mean absolute error, the root mean square error and the hit rate as bars from zero."""
+    write_head(page, box, "Its misses beside naive's", "Shorter is better, except for the direction")
+    amount = partial(format_price, scale=price_scale(backtest))
+    unit = f", {currency}" if currency else ""
+    charts: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+        ("mae", f"Average miss (MAE{unit})", amount),
+        ("rmse", f"The same, large misses weigh more (RMSE{unit})", amount),
+        ("directional_accuracy", "Direction right (line: a coin)", format_share),
+    )
+    top = box.top + HEAD_HEIGHT - 8
+    for name, title, write in charts:
+        rows = _rows(backtest, name)
+        page.write(box.left, top, title, size=10.5)
+        bars = Box(box.left, top + 21, box.width, _ROW * len(rows))
+        _draw_bars(page, bars, rows, write, share=write is format_share)
+        top += 21 + _ROW * len(rows) + 11
+
+
+def _rows(backtest: Backtest, name: str) -> list[Row]:
+    rows = [Row(backtest.spec, metric(backtest, backtest.spec, name), MODEL)]
+    for baseline in baselines(backtest.target):
+        shown = baseline.replace("_", " ")
+        rows.append(Row(shown, metric(backtest, baseline, name), LOOKS[baseline]))
+    return rows
+
+
+def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], str], *, share: bool) -> None:
+    names = max(page.text_width(row.name, size=TICK_SIZE) for row in rows) + 10
+    values = max(page.text_width(write(row.value), size=TICK_SIZE, bold=True) for row in rows) + 8
+    plot = Box(box.left + names, box.top, box.width - names - values, box.height)
+    ax = page.add_axes(plot)
+    ax.set_axis_off()
+    longest = max((row.value for row in rows if math.isfinite(row.value)), default=0.0)
+    limit = 1.0 if share else longest or 1.0
+    ax.set(xlim=(0, limit), ylim=(len(rows) - 0.5, -0.5))
+    for at, row in enumerate(rows):
+        top = level_top(plot.top + _ROW * (at + 0.5), size=TICK_SIZE)
+        page.write(plot.left - 8, top, row.name, size=TICK_SIZE, align="right")
+        if math.isfinite(row.value):
+            ax.barh([at], [row.value], height=0.62, color=row.look.color)
+            end = plot.left + plot.width * row.value / limit
+            page.write(end + 6, top, write(row.value), size=TICK_SIZE, bold=row.look is MODEL)
+        else:
+            page.write(plot.left + 2, top, "names none" if share else MISSING, size=TICK_SIZE, color=GREY)
+    if share:
+        _draw_coin(ax, rows)
+
+
+def _draw_coin(ax: Axes, rows: list[Row]) -> None:
+    # between the rows, and across the bars that reach it: elsewhere it would strike out a value
+    gaps = [(at - 0.68, at - 0.32) for at in range(len(rows) + 1)]
+    bars = [(at - 0.5, at + 0.5) for at, row in enumerate(rows) if row.value > _COIN]
+    for start, end in gaps + bars:
+        ax.plot([_COIN, _COIN], [start, end], color=INK, linewidth=1.0, solid_capstyle="butt", clip_on=False)

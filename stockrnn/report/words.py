@@ -1,0 +1,185 @@
+"""What the numbers say, in words a layman understands; naive stands beside every one of them. Pure text."""
+
+import math
+from typing import Literal
+
+from stockrnn.report.formats import (
+    format_amount,
+    format_day,
+    format_price,
+    format_share,
+    format_span,
+    format_weekday,
+)
+from stockrnn.types import Backtest, Forecast, Span, Target
+
+Baseline = Literal["naive", "last_close"]
+
+TARGET_NAMES: dict[Target, str] = {
+    "open": "open",
+    "high": "high",
+    "low": "low",
+    "close": "close",
+    "adj_close": "adjusted close",
+}
+_BASELINE_NAMES: dict[Baseline, str] = {"naive": "naive", "last_close": "the last close"}
+_SAME = "practically the same as "
+_VERBS: dict[Target, str] = {
+    "open": "open at",
+    "high": "reach a high of",
+    "low": "reach a low of",
+    "close": "close at",
+    "adj_close": "have an adjusted close of",
+}
+
+
+def baselines(target: Target) -> tuple[Baseline, ...]:
+    """Return the baselines that differ for `target`: for `close`, naive is the last close."""
+    return ("naive",) if target == "close" else ("naive", "last_close")
+
+
+def metric(backtest: Backtest, model: str, name: str) -> float:
+    """Return a metric of the backtest; NaN where it is missing or None."""
+    value: float | None = backtest.metrics.get(model, {}).get(name)
+    return math.nan if value is None else float(value)
+
+
+def price_scale(backtest: Backtest) -> float:
+    """Return the typical actual price of the holdout, in quote currency: what decides on the decimals."""
+    return float(backtest.forecasts["actual"].abs().median())
+
+
+def describe_forecast(forecast: Forecast, *, currency: str | None) -> str:
+    """Say what is forecast for which session, and how far that is from the last prices known."""
+    name = TARGET_NAMES[forecast.target]
+    hindcast = forecast.kind == "hindcast"
+    amount = format_amount(forecast.predicted, scale=forecast.predicted, currency=currency)
+    distances = [_distance(forecast.predicted, forecast.naive, name=name)]
+    if "last_close" in baselines(forecast.target):
+        distances.append(_distance(forecast.predicted, forecast.last_close, name="close"))
+    return (
+        f"{forecast.ticker} {'would have been' if hindcast else 'is'} forecast to {_VERBS[forecast.target]} "
+        f"{amount} on {format_weekday(forecast.target_session)}"
+        f"{' (computed afterwards, not a live forecast)' if hindcast else ''}: {_join(distances)}."
+    )
+
+
+def describe_backtest(backtest: Backtest, *, currency: str | None = None) -> tuple[str, ...]:
+    """Say what was tested, how large the misses were beside the baselines', and what that proves.
+
+    Returns
+    -------
+    tuple of str
+        Three or four sentences: the test, the average miss, the bias and the direction. A sentence whose
+        metric is missing is left out, except the second.
+    """
+    sentences = (
+        _describe_test(backtest),
+        _describe_miss(backtest, currency=currency),
+        _describe_bias(backtest, currency=currency),
+        _describe_direction(backtest),
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def better_baseline(backtest: Backtest) -> Baseline | None:
+    """Return the baseline with the smaller mean absolute error; naive on a tie, None if there is no error."""
+    errors = {name: metric(backtest, name, "mae") for name in baselines(backtest.target)}
+    known: dict[Baseline, float] = {name: mae for name, mae in errors.items() if not math.isnan(mae)}
+    if not known:
+        return None
+    better: Baseline = min(known, key=known.__getitem__)
+    return better
+
+
+def verdict(backtest: Backtest) -> str:
+    """Compare the spec's mean absolute error with the better baseline's.
+
+    A smaller error is reported as that and no more: no test of significance stands behind it.
+    """
+    baseline = better_baseline(backtest)
+    mae = metric(backtest, backtest.spec, "mae")
+    if baseline is None or math.isnan(mae):
+        return "no verdict: there are no errors to compare"
+    if mae >= metric(backtest, baseline, "mae"):
+        return f"no better than {_BASELINE_NAMES[baseline]}"
+    count = len(backtest.forecasts)
+    sessions = "session is" if count == 1 else "sessions are"
+    return f"smaller error than {_BASELINE_NAMES[baseline]}, but n = {count} {sessions} too few to tell"
+
+
+def chance_points(sessions: int) -> float:
+    """Half the width of the 95 % interval of a coin's hit rate, in percentage points, at most 50.
+
+    The normal approximation of the binomial, 1.96 * sqrt(0.25 / n).
+
+    >>> round(chance_points(21))
+    21
+    """
+    return min(100 * 1.96 * math.sqrt(0.25 / sessions), 50.0)
+
+
+def _distance(predicted: float, base: float, *, name: str) -> str:
+    known = f"its last {name} ({format_price(base, scale=predicted)})"
+    if base == 0.0 or not (math.isfinite(predicted) and math.isfinite(base)):
+        return f"beside {known}"
+    percent = 100 * (predicted - base) / abs(base)
+    if abs(percent) < 0.05:  # noqa: PLR2004  # would be written as 0.0 %
+        return f"{_SAME}{known}"
+    return f"{abs(percent):,.1f} % {'above' if percent > 0 else 'below'} {known}"
+
+
+def _join(distances: list[str]) -> str:
+    first, *rest = distances
+    # said once where both are
+    return " and ".join([first, *(text.removeprefix(_SAME) if first.startswith(_SAME) else text for text in rest)])
+
+
+def _describe_test(backtest: Backtest) -> str:
+    count = len(backtest.forecasts)
+    what = "1 session" if count == 1 else f"{count} sessions"
+    each = "forecast" if count == 1 else "each forecast"
+    return (
+        f"Tested on {what} {_during(backtest.holdout)}, {each} one session ahead by a model "
+        f"({backtest.spec}) that had seen nothing after {format_day(backtest.cutoff)}."
+    )
+
+
+def _during(span: Span) -> str:
+    text = format_span(span)
+    if span.first == span.last:
+        return f"on {text}"
+    return f"from {text}" if " to " in text else f"of {text}"
+
+
+def _describe_miss(backtest: Backtest, *, currency: str | None) -> str:
+    scale = price_scale(backtest)
+    model, naive, last_close = (
+        format_amount(metric(backtest, name, "mae"), scale=scale, currency=currency)
+        for name in (backtest.spec, "naive", "last_close")
+    )
+    last_known = f"the last known {TARGET_NAMES[backtest.target]} (naive)"
+    text = f"Its average miss was {model}; repeating {last_known} missed by {naive}"
+    return f"{text}, the last close by {last_close}." if "last_close" in baselines(backtest.target) else f"{text}."
+
+
+def _describe_bias(backtest: Backtest, *, currency: str | None) -> str:
+    bias, scale = metric(backtest, backtest.spec, "bias"), price_scale(backtest)
+    if math.isnan(bias):
+        return ""
+    size = format_price(abs(bias), scale=scale)
+    if float(size.replace(",", "")) == 0.0:
+        return "On average it was neither too high nor too low."
+    amount = format_amount(abs(bias), scale=scale, currency=currency)
+    return f"On average it was too {'high' if bias > 0 else 'low'} by {amount}."
+
+
+def _describe_direction(backtest: Backtest) -> str:
+    share, count = metric(backtest, backtest.spec, "directional_accuracy"), len(backtest.forecasts)
+    if math.isnan(share):
+        return ""
+    sessions = "1 session" if count == 1 else f"{count} sessions"
+    return (
+        f"It named the right direction in {format_share(share)} of {sessions}; a coin is right half of the "
+        f"time, give or take {chance_points(count):.0f} points over that many."
+    )

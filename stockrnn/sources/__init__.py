@@ -1,0 +1,1 @@
+"""Where bars come from: price files and the simulated market."""

@@ -1,0 +1,1 @@
+"""The database: every statement that reads or writes it."""

@@ -1,0 +1,100 @@
+"""Read and write backtests with their forecasts and metrics."""
+
+import math
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, RowMapping, select
+
+from stockrnn.store.schema import backtest_forecasts, backtest_metrics, backtests
+from stockrnn.store.upsert import insert_missing
+from stockrnn.types import Backtest, Span, Target
+
+_TABLE = ("actual", "predicted", "naive", "last_close")
+_PLAIN = (
+    "backtest_id",
+    "ticker",
+    "spec",
+    "target",
+    "trained_from",
+    "cutoff",
+    "seed",
+    "epochs",
+    "training_sessions",
+    "windows",
+    "losses",
+    "created_at",
+)
+
+
+def write_backtest(connection: Connection, backtest: Backtest) -> None:
+    """Store a backtest; one with the same backtest_id stands, with all its rows."""
+    key = {"backtest_id": backtest.backtest_id}
+    row = {name: getattr(backtest, name) for name in _PLAIN} | {
+        "holdout_from": backtest.holdout.first,
+        "holdout_through": backtest.holdout.last,
+        "sessions": len(backtest.forecasts),
+    }
+    insert_missing(connection, backtests, [row])
+    issued = [
+        {**key, "target_session": session, **values}
+        for session, values in zip(
+            (moment.date() for moment in backtest.forecasts.index),
+            backtest.forecasts[list(_TABLE)].to_dict("records"),
+            strict=True,
+        )
+    ]
+    insert_missing(connection, backtest_forecasts, issued)
+    judged = [
+        {**key, "model": model, "metric": metric, "value": None if math.isnan(value) else value}
+        for model, metrics in backtest.metrics.items()
+        for metric, value in metrics.items()
+    ]
+    insert_missing(connection, backtest_metrics, judged)
+
+
+def read_backtest(connection: Connection, backtest_id: str) -> Backtest | None:
+    """Return a backtest, None where there is none of that name."""
+    query = select(backtests).where(backtests.c.backtest_id == backtest_id)
+    row = connection.execute(query).mappings().one_or_none()
+    return _assemble(connection, row) if row else None
+
+
+def read_latest_backtest(connection: Connection, *, ticker: str, target: Target, spec: str) -> Backtest | None:
+    """Return the backtest of the latest holdout, of equals the one computed last; None where there is none."""
+    query = (
+        select(backtests)
+        .where(backtests.c.ticker == ticker, backtests.c.target == target, backtests.c.spec == spec)
+        .order_by(backtests.c.holdout_through.desc(), backtests.c.created_at.desc(), backtests.c.backtest_id)
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().one_or_none()
+    return _assemble(connection, row) if row else None
+
+
+def _assemble(connection: Connection, row: RowMapping) -> Backtest:
+    backtest_id = row["backtest_id"]
+    return Backtest(
+        **{name: row[name] for name in _PLAIN},
+        holdout=Span(row["holdout_from"], row["holdout_through"]),
+        forecasts=_read_table(connection, backtest_id),
+        metrics=_read_metrics(connection, backtest_id),
+    )
+
+
+def _read_table(connection: Connection, backtest_id: str) -> pd.DataFrame:
+    columns = (backtest_forecasts.c.target_session, *(backtest_forecasts.c[name] for name in _TABLE))
+    query = select(*columns).where(backtest_forecasts.c.backtest_id == backtest_id)
+    rows = connection.execute(query.order_by(backtest_forecasts.c.target_session)).all()
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=["session", *_TABLE])
+    frame["session"] = pd.to_datetime(frame["session"])
+    return frame.set_index("session")
+
+
+def _read_metrics(connection: Connection, backtest_id: str) -> dict[str, dict[str, float]]:
+    query = select(backtest_metrics).where(backtest_metrics.c.backtest_id == backtest_id)
+    metrics: dict[str, dict[str, Any]] = {}
+    for row in connection.execute(query).mappings():
+        value = math.nan if row["value"] is None else row["value"]
+        metrics.setdefault(row["model"], {})[row["metric"]] = value
+    return metrics

@@ -1,0 +1,85 @@
+"""Open the database: SQLite in the data folder, or whatever STOCKRNN_DATABASE_URL names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from stockrnn.errors import StoreError
+from stockrnn.settings import Settings
+
+DATABASE_FILE = "stockrnn.db"
+_READ_ONLY = "stockrnn_read_only"
+_BUSY_MILLISECONDS = 30_000
+
+
+def make_engine(settings: Settings) -> Engine:
+    """Return the engine of the store; nothing is opened yet.
+
+    Raises
+    ------
+    StoreError
+        The database URL can't be understood. The URL itself is not repeated: it may hold a password.
+    """
+    if settings.database_url is None:
+        return _make_sqlite_engine(f"sqlite:///{settings.home / DATABASE_FILE}")
+    url = settings.database_url.get_secret_value()
+    if url.startswith("sqlite"):
+        return _make_sqlite_engine(url)
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise StoreError(
+            f"STOCKRNN_DATABASE_URL can't be used ({type(error).__name__}); expected something like "
+            "postgresql+psycopg://user:password@host/database"
+        ) from None
+
+
+def _make_sqlite_engine(url: str) -> Engine:
+    engine = create_engine(url)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401  # a driver's connection
+    connection.isolation_level = None  # the driver's own BEGIN comes too late: it loses updates
+    for pragma in (
+        f"busy_timeout = {_BUSY_MILLISECONDS}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    # a writer takes the lock before it reads, so that nobody changes what it decides on
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that takes no write lock; whatever it wrote would be rolled back."""
+    with _explained(), engine.connect().execution_options(**{_READ_ONLY: True}) as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that is committed at the end of the block, or rolled back whole."""
+    with _explained(), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreError(f"the database refused: {cause}; see 'stockrnn status'") from error

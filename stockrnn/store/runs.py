@@ -1,0 +1,76 @@
+"""Read and write the log of runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select
+
+from stockrnn.store.schema import runs
+
+State = Literal["completed", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One line of the log."""
+
+    run_id: str
+    flow: str
+    as_of: datetime
+    started_at: datetime
+    ended_at: datetime | None
+    state: str
+    parameters: dict[str, Any]
+    error: str | None
+
+
+def write_run_start(
+    connection: Connection,
+    *,
+    run_id: str,
+    flow: str,
+    as_of: datetime,
+    started_at: datetime,
+    flow_run_id: str | None,
+    parameters: Mapping[str, Any],
+    versions: Mapping[str, str],
+) -> None:
+    """Log that a run has begun."""
+    row = {
+        "run_id": run_id,
+        "flow": flow,
+        "as_of": as_of,
+        "started_at": started_at,
+        "state": "running",
+        "flow_run_id": flow_run_id,
+        "parameters": dict(parameters),
+        "versions": dict(versions),
+    }
+    connection.execute(runs.insert(), row)
+
+
+def write_run_end(
+    connection: Connection, run_id: str, *, state: State, ended_at: datetime, error: str | None
+) -> None:
+    """Log how a run ended; `error` says what went wrong, also in a run that completed."""
+    connection.execute(
+        runs.update().where(runs.c.run_id == run_id).values(state=state, ended_at=ended_at, error=error)
+    )
+
+
+def read_last_run(connection: Connection) -> Run | None:
+    """Return the run that started last, None where none ever did."""
+    query = select(
+        runs.c.run_id,
+        runs.c.flow,
+        runs.c.as_of,
+        runs.c.started_at,
+        runs.c.ended_at,
+        runs.c.state,
+        runs.c.parameters,
+        runs.c.error,
+    ).order_by(runs.c.started_at.desc())
+    row = connection.execute(query.limit(1)).mappings().one_or_none()
+    return Run(**row) if row else None

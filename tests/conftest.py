@@ -1,0 +1,31 @@
+"""Fixtures that several tests share. Nothing here needs a network or the present time."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stockrnn.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real price files, where a developer has them beside the checkout; the project works without them."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real price files beside this checkout")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run every test in a folder of its own, without the developer's settings."""
+    for name in [name for name in os.environ if name.startswith("STOCKRNN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings whose data folder is the test's own."""
+    return Settings(home=tmp_path / "home")

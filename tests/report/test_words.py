@@ -1,0 +1,229 @@
+"""What the report says in words."""
+
+import math
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+
+import pandas as pd
+import pytest
+
+from stockrnn.report.words import better_baseline, chance_points, describe_backtest, describe_forecast, verdict
+from stockrnn.types import Backtest, Forecast, Span
+
+JANUARY = Span(date(2020, 1, 1), date(2020, 1, 31))
+
+
+def make_forecast(**changes):
+    fields = {
+        "forecast_id": "f",
+        "ticker": "META",
+        "target": "open",
+        "spec": "tutorial",
+        "cutoff": date(2025, 10, 7),
+        "kind": "live",
+        "target_session": date(2025, 10, 8),
+        "target_opens_at": datetime(2025, 10, 8, 13, 30, tzinfo=UTC),
+        "model_id": "m",
+        "issued_at": datetime(2025, 10, 7, 22, 0, tzinfo=UTC),
+        "predicted": 716.30,
+        "naive": 713.00,
+        "last_close": 716.90,
+        "window_sha256": "0",
+    }
+    return Forecast(**(fields | changes))
+
+
+def make_backtest(model, naive=None, last_close=None, *, sessions=21, **changes):
+    """`model`, `naive`, `last_close`: their metrics. Prices near 210."""
+    index = pd.bdate_range("2020-01-02", periods=sessions, name="session")
+    column = [210.0] * sessions
+    names = ("actual", "predicted", "naive", "last_close")
+    fields = {
+        "backtest_id": "b",
+        "ticker": "META",
+        "spec": "tutorial",
+        "target": "open",
+        "trained_from": date(2015, 1, 2),
+        "cutoff": date(2019, 12, 31),
+        "holdout": JANUARY,
+        "seed": 0,
+        "epochs": 100,
+        "training_sessions": 1258,
+        "windows": 1218,
+        "losses": (0.042, 0.0016),
+        "created_at": datetime(2020, 2, 1, tzinfo=UTC),
+        "forecasts": pd.DataFrame(dict.fromkeys(names, column), index=index),
+        "metrics": {"tutorial": model, "naive": naive or {}, "last_close": last_close or {}},
+    }
+    return Backtest(**(fields | changes))
+
+
+def test_a_forecast_is_told_beside_the_last_open_and_the_last_close():
+    assert describe_forecast(make_forecast(), currency="USD") == (
+        "META is forecast to open at 716.30 USD on Wednesday 8 October 2025: "
+        "0.5 % above its last open (713.00) and 0.1 % below its last close (716.90)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("open", "open at"),
+        ("high", "reach a high of"),
+        ("low", "reach a low of"),
+        ("close", "close at"),
+        ("adj_close", "have an adjusted close of"),
+    ],
+)
+def test_every_target_has_its_verb(target, words):
+    text = describe_forecast(make_forecast(target=target), currency=None)
+
+    assert text.startswith(f"META is forecast to {words} 716.30 on Wednesday")
+
+
+def test_a_forecast_of_the_close_names_the_last_close_once():
+    forecast = make_forecast(target="close", naive=716.90)
+
+    text = describe_forecast(forecast, currency="USD")
+
+    assert text.endswith("on Wednesday 8 October 2025: 0.1 % below its last close (716.90).")
+
+
+def test_a_hindcast_says_that_it_was_computed_afterwards():
+    text = describe_forecast(make_forecast(kind="hindcast"), currency="USD")
+
+    assert text.startswith("META would have been forecast to open at 716.30 USD")
+    assert "(computed afterwards, not a live forecast)" in text
+
+
+def test_a_difference_too_small_to_write_is_practically_none():
+    text = describe_forecast(make_forecast(naive=716.30, last_close=716.31), currency="USD")
+
+    assert text.endswith("practically the same as its last open (716.30) and its last close (716.31).")
+
+
+@pytest.mark.parametrize(
+    ("price", "written"),
+    [
+        (0.0001, "at 0.0001000 USD"),
+        (0.5, "at 0.5000 USD"),
+        (12.345, "at 12.35 USD"),
+        (600_000.0, "at 600,000 USD"),
+    ],
+)
+def test_a_price_has_the_decimals_it_needs(price, written):
+    forecast = make_forecast(predicted=price, naive=price, last_close=price)
+
+    assert written in describe_forecast(forecast, currency="USD")
+
+
+def test_a_baseline_of_zero_or_nan_gives_no_percentage():
+    text = describe_forecast(make_forecast(naive=0.0, last_close=math.nan), currency=None)
+
+    assert text.endswith("beside its last open (0.00) and beside its last close (n/a).")
+
+
+def test_a_backtest_is_told_in_four_sentences():
+    backtest = make_backtest(
+        {"mae": 4.43, "bias": 3.1, "directional_accuracy": 10 / 21}, {"mae": 2.7081}, {"mae": 2.1271}
+    )
+
+    test, miss, bias, direction = describe_backtest(backtest, currency="USD")
+
+    assert test == (
+        "Tested on 21 sessions of January 2020, each forecast one session ahead by a model (tutorial) that had "
+        "seen nothing after 31 December 2019."
+    )
+    assert miss == (
+        "Its average miss was 4.43 USD; repeating the last known open (naive) missed by 2.71 USD, the last close "
+        "by 2.13 USD."
+    )
+    assert bias == "On average it was too high by 3.10 USD."
+    assert direction == (
+        "It named the right direction in 48 % of 21 sessions; a coin is right half of the time, give or take "
+        "21 points over that many."
+    )
+
+
+def test_a_backtest_of_the_close_names_one_baseline():
+    sentences = describe_backtest(make_backtest({"mae": 3.0}, {"mae": 2.5}, {"mae": 2.5}, target="close"))
+
+    assert sentences[1] == "Its average miss was 3.00; repeating the last known close (naive) missed by 2.50."
+
+
+@pytest.mark.parametrize(
+    ("bias", "sentence"),
+    [
+        (-1.5, "On average it was too low by 1.50."),
+        (1.5, "On average it was too high by 1.50."),
+        (0.001, "On average it was neither too high nor too low."),
+    ],
+)
+def test_a_positive_bias_is_too_high(bias, sentence):
+    assert sentence in describe_backtest(make_backtest({"mae": 2.0, "bias": bias}, {"mae": 2.0}))
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (JANUARY, "of January 2020,"),
+        (Span(date(2020, 1, 2), date(2020, 1, 8)), "from 2 January 2020 to 8 January 2020,"),
+        (Span(date(2020, 1, 2), date(2020, 1, 2)), "on 2 January 2020,"),
+    ],
+)
+def test_the_holdout_is_a_month_or_its_dates(span, words):
+    assert words in describe_backtest(make_backtest({"mae": 1.0}, holdout=span))[0]
+
+
+@pytest.mark.parametrize("missing", [{}, {"mae": None, "bias": None}, {"mae": math.nan, "bias": math.nan}])
+def test_missing_metrics_leave_their_sentences_out(missing):
+    sentences = describe_backtest(make_backtest(missing, missing, missing), currency="USD")
+
+    assert len(sentences) == 2
+    assert "average miss was n/a; " in sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "naive", "last_close", "target", "expected"),
+    [
+        (4.43, 2.71, 2.13, "open", "no better than the last close"),
+        (2.50, 2.71, 2.13, "open", "no better than the last close"),
+        (4.43, 2.13, 2.71, "open", "no better than naive"),
+        (2.13, 2.13, 2.13, "open", "no better than naive"),
+        (2.0, 2.13, 2.71, "open", "smaller error than naive, but n = 21 sessions are too few to tell"),
+        (2.0, 2.71, 2.13, "open", "smaller error than the last close, but n = 21 sessions are too few to tell"),
+        (4.43, 2.71, 2.71, "close", "no better than naive"),
+        (2.50, 2.71, 2.71, "close", "smaller error than naive, but n = 21 sessions are too few to tell"),
+        (4.43, math.nan, 2.13, "open", "no better than the last close"),
+        (4.43, 2.71, None, "open", "no better than naive"),
+        (math.nan, 2.71, 2.13, "open", "no verdict: there are no errors to compare"),
+        (2.0, math.nan, None, "open", "no verdict: there are no errors to compare"),
+    ],
+)
+def test_the_verdict_takes_the_better_baseline_and_claims_no_more(model, naive, last_close, target, expected):
+    backtest = make_backtest({"mae": model}, {"mae": naive}, {"mae": last_close}, target=target)
+
+    assert verdict(backtest) == expected
+
+
+def test_one_session_is_too_few_in_the_singular():
+    backtest = make_backtest({"mae": 1.0}, {"mae": 2.0}, {"mae": 2.0}, sessions=1)
+
+    assert verdict(backtest) == "smaller error than naive, but n = 1 session is too few to tell"
+    assert describe_backtest(backtest)[0].startswith("Tested on 1 session of January 2020, forecast one session")
+
+
+def test_without_errors_no_baseline_is_better():
+    assert better_baseline(make_backtest({"mae": 1.0})) is None
+
+
+@pytest.mark.parametrize(("sessions", "points"), [(21, 21.39), (100, 9.8), (1, 50.0)])
+def test_chance_is_the_interval_of_a_coin(sessions, points):
+    assert chance_points(sessions) == pytest.approx(points, abs=0.005)
+
+
+def test_words_do_not_load_matplotlib():
+    code = "import sys, stockrnn.report.words; sys.exit('matplotlib' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
