@@ -2,7 +2,6 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,16 +15,15 @@ from sqlalchemy import Engine
 
 from flows import tasks
 from flows.progress import current_progress
-from stockrnn.errors import StockrnnError, UsageError
+from stockrnn.errors import StockrnnError
 from stockrnn.pipeline.forecast import Issued
 from stockrnn.pipeline.job import Job
+from stockrnn.pipeline.tickers import choose_tickers
 from stockrnn.settings import Settings, load_settings
-from stockrnn.sources.simulated import DEMO_TICKERS
-from stockrnn.store.engine import reading, writing
+from stockrnn.store.engine import writing
 from stockrnn.store.migrate import open_store
-from stockrnn.store.prices import read_tickers
 from stockrnn.store.runs import write_run_end, write_run_start
-from stockrnn.types import Backtest, SourceName, Ticker
+from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
 
@@ -82,7 +80,7 @@ def nightly(
 
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
-        as_of: the run's "now" with its offset; none means now. An earlier one gives hindcasts.
+        as_of: the run's "now", in UTC unless it has an offset; none means now. An earlier one gives hindcasts.
         source: where prices come from; "stored" downloads nothing.
         spec: the model configuration; none means the one of stockrnn.toml.
         epochs: train so many epochs instead of the spec's.
@@ -91,7 +89,7 @@ def nightly(
     settings = _with_epochs(load_settings(), spec, epochs)
     spec_name = spec or settings.spec
     settings.get_spec(spec_name)
-    moment = _check_as_of(as_of or wall, wall, source)
+    moment = _read_as_of(as_of or wall, wall, source)
     engine = open_store(settings)
     chosen = choose_tickers(settings, engine, tickers, source)
     parameters = {
@@ -120,39 +118,16 @@ def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own p
     StockrnnError
         The night could not begin.
     """
-    state = nightly(**parameters, return_state=True)
+    try:
+        state = nightly(**parameters, return_state=True)
+    except RuntimeError as error:  # what Prefect raises when its API does not come up
+        raise StockrnnError(f"Prefect could not run the night: {error}") from error
     result = state.result(raise_on_failure=False)
     if isinstance(result, Night):
         return result
     if isinstance(result, Exception):
         raise result
     raise StockrnnError(f"the night ended as {state.name}: {state.message}")
-
-
-def choose_tickers(
-    settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: SourceName
-) -> list[str]:
-    """Return the tickers asked for, else those of the settings, else all active ones that the source serves.
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
-    if tickers:
-        return list(dict.fromkeys(tickers))
-    if source == "simulated":
-        return list(DEMO_TICKERS)
-    if settings.tickers:
-        return list(settings.tickers)
-    with reading(engine) as connection:
-        stored = read_tickers(connection, simulated=False)
-    if not stored:
-        raise UsageError(
-            "no tickers: name some with --ticker or as tickers = [...] in stockrnn.toml, or import prices first "
-            "('stockrnn prices import FILE --ticker META')"
-        )
-    return stored
 
 
 def _run_ticker(job: Job, source: SourceName) -> Outcome:
@@ -184,11 +159,9 @@ def _with_epochs(settings: Settings, spec: str | None, epochs: int | None) -> Se
     return settings.model_copy(update={"specs": {**settings.specs, name: changed}})
 
 
-def _check_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime:
+def _read_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime:
     moment = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(UTC)
-    if moment > wall and source != "simulated":
-        raise UsageError(f"as-of {moment:%Y-%m-%d %H:%M} UTC is in the future; only the simulated market has one")
-    return moment
+    return moment if source == "simulated" else limit_as_of(moment, wall=wall)
 
 
 def _start_run(engine: Engine, as_of: datetime, wall: datetime, parameters: dict[str, Any]) -> str:

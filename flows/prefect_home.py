@@ -14,7 +14,6 @@ _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-    "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
     "PREFECT_CLI_COLORS": "false",
     # a first start migrates Prefect's own database, which takes longer than the default of 20 seconds
@@ -32,7 +31,10 @@ def configure_prefect(settings: Settings) -> None:
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" in os.environ:
         return
+    # a failure that explains itself needs no traceback, and an unexpected one is logged by the flow itself
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect")))
+    home.mkdir(parents=True, exist_ok=True)
     if _migrated(home).exists() and (home / "prefect.db").exists():
         os.environ.setdefault("PREFECT_API_DATABASE_MIGRATE_ON_START", "false")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from exchange_calendars.errors import InvalidCalendarName
 
-from stockrnn.errors import UnknownCalendarError
+from stockrnn.errors import UnknownCalendarError, UsageError
 
 # Yahoo's suffix -> the exchange's market identifier code
 _BY_SUFFIX = {
@@ -79,12 +79,17 @@ class Calendar:
         return self._session(self.table.index.searchsorted(pd.Timestamp(session), side="right"))
 
     def opens_at(self, session: date) -> datetime:
-        """Return when `session` opens, in UTC."""
-        return self._opens[self._position(session)].to_pydatetime()
+        """Return when `session` opens, in UTC; `KeyError` for a day without a session."""
+        opens: pd.Timestamp = self.table["opens"][pd.Timestamp(session)]
+        return opens.to_pydatetime()
 
     def last_closed(self, as_of: datetime) -> date:
-        """Return the last session whose close is not after `as_of`."""
-        return self._session(self._closes.searchsorted(pd.Timestamp(as_of), side="right") - 1)
+        """Return the last session whose close is not after `as_of`; `UsageError` before the first one."""
+        closed = self._closes.searchsorted(pd.Timestamp(as_of), side="right")
+        if closed == 0:
+            first = self.table.index[0].date()
+            raise UsageError(f"no session of {self.name} is known to have closed by {as_of}; the first is {first}")
+        return self._session(closed - 1)
 
     def next_to_open(self, as_of: datetime) -> date:
         """Return the first session that has not opened at `as_of`."""
@@ -97,9 +102,6 @@ class Calendar:
     @property
     def _closes(self) -> pd.DatetimeIndex:
         return pd.DatetimeIndex(self.table["closes"])
-
-    def _position(self, session: date) -> int:
-        return int(self.table.index.get_indexer(pd.DatetimeIndex([session]))[0])
 
     def _session(self, position: np.intp | int) -> date:
         return pd.DatetimeIndex(self.table.index)[int(position)].date()

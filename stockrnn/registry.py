@@ -19,7 +19,7 @@ _SESSIONS = {"night": 1, "week": 5, "month": 21}
 def pack_weights(weights: Weights) -> bytes:
     """Write arrays, in order, in numpy's npz format; the same arrays always give the same bytes."""
     buffer = io.BytesIO()
-    np.savez(buffer, **{f"{number:03d}": array for number, array in enumerate(weights)})  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **{f"{number:03d}": array for number, array in enumerate(weights)})
     return buffer.getvalue()
 
 

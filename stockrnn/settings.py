@@ -13,6 +13,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 
 from stockrnn.errors import SettingsError, UnknownSpecError
 from stockrnn.types import Network, Target, Ticker
@@ -125,8 +126,10 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
     """
     try:
         return Settings(**overrides)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{SETTINGS_FILE} is not valid TOML: {error}") from None
+    except SourceError as error:
+        raise SettingsError(f"a STOCKRNN_ variable can't be read: {error}") from None
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors()

@@ -5,7 +5,7 @@ from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,8 @@ def parse_ticker(text: str) -> str:
     >>> parse_ticker("brk-b")
     'BRK-B'
     """
-    ticker = text.strip().upper()
+    # upper() turns a few letters beyond ASCII into others: a sharp s would become the ticker SS
+    ticker = text.strip().upper() if text.isascii() else ""
     if len(ticker) > _LONGEST_TICKER or not _TICKER.fullmatch(ticker) or _ISIN.fullmatch(ticker):
         raise InvalidTickerError(text)
     return ticker
@@ -53,14 +54,6 @@ def _validate_ticker(text: str) -> str:
 
 
 Ticker = Annotated[str, AfterValidator(_validate_ticker)]
-
-
-def parse_target(text: str) -> Target:
-    """Return the target column named by `text`; `UsageError` if there is none."""
-    for target in get_args(Target):
-        if text == target:
-            return target  # type: ignore[no-any-return]  # get_args returns Any
-    raise UsageError(f"no target {text!r}; choose one of {', '.join(get_args(Target))}")
 
 
 def parse_as_of(text: str) -> datetime:
@@ -80,6 +73,22 @@ def parse_as_of(text: str) -> datetime:
     if moment.tzinfo is None:
         raise UsageError(f"{text!r} has no UTC offset: write {text}+00:00, or a bare date for the end of that day")
     return moment.astimezone(UTC)
+
+
+def limit_as_of(as_of: datetime, *, wall: datetime) -> datetime:
+    """Return `as_of` in UTC, or `wall` where it is later on the same day, as the end of today is.
+
+    Raises
+    ------
+    UsageError
+        `as_of` is on a later day than `wall`, or has no offset.
+    """
+    if as_of.tzinfo is None:
+        raise UsageError(f"as-of {as_of} has no UTC offset: write {as_of.isoformat()}+00:00")
+    moment = as_of.astimezone(UTC)
+    if moment.date() > wall.astimezone(UTC).date():
+        raise UsageError(f"as-of {moment:%Y-%m-%d %H:%M} UTC is in the future; only the simulated market has one")
+    return min(moment, wall)
 
 
 def parse_day(text: str) -> date:

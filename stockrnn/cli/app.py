@@ -19,14 +19,20 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _start(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,  # noqa: FBT002
-) -> None:
-    start_logging()
-    if version:
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  # Typer hands the option's value over
+    if wanted:
         typer.echo(f"stockrnn {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _start(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    start_logging()
 
 
 app.command()(run.demo)

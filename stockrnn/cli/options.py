@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
     from stockrnn.pipeline.job import Job
     from stockrnn.settings import Settings
 
@@ -55,22 +53,20 @@ def read_tickers_option(tickers: list[str] | None) -> list[str]:
     return list(dict.fromkeys(parse_ticker(ticker) for ticker in tickers or []))
 
 
-def read_as_of(text: str | None) -> datetime:
+def read_as_of(text: str | None, *, simulated: bool = False) -> datetime:
     """Return the moment that `--as-of` names, now where it was not given.
 
     Raises
     ------
     UsageError
-        It can't be read, or lies in the future.
+        It can't be read, or lies in the future, which only the simulated market has.
     """
-    from stockrnn.errors import UsageError
-    from stockrnn.types import parse_as_of
+    from stockrnn.types import limit_as_of, parse_as_of
 
     now = datetime.now(UTC)
-    moment = parse_as_of(text) if text else now
-    if moment.date() > now.date():
-        raise UsageError(f"--as-of {text} is in the future")
-    return min(moment, now)
+    if text is None:
+        return now
+    return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), wall=now)
 
 
 def make_jobs(
@@ -78,23 +74,12 @@ def make_jobs(
 ) -> "list[Job]":
     """Return a job a ticker: those named, else those of the settings, else all active ones in the store."""
     from stockrnn.pipeline.job import Job
+    from stockrnn.pipeline.tickers import choose_tickers
     from stockrnn.store.migrate import open_store
 
     settings, name = read_settings(spec=spec, epochs=epochs)
     named, moment = read_tickers_option(tickers), read_as_of(as_of)
     engine = open_store(settings, create=False)
     shared: dict[str, Any] = {"settings": settings, "engine": engine, "spec_name": name}
-    chosen = named or list(settings.tickers) or _stored_tickers(engine)
+    chosen = choose_tickers(settings, engine, named, "stored")
     return [Job(ticker=ticker, as_of=moment, wall=datetime.now(UTC), **shared) for ticker in chosen]
-
-
-def _stored_tickers(engine: "Engine") -> list[str]:
-    from stockrnn.errors import UsageError
-    from stockrnn.store.engine import reading
-    from stockrnn.store.prices import read_tickers
-
-    with reading(engine) as connection:
-        stored = read_tickers(connection, simulated=False) or read_tickers(connection, simulated=True)
-    if not stored:
-        raise UsageError("no tickers are stored; run 'stockrnn prices import FILE --ticker META' first")
-    return stored

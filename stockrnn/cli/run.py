@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,6 +15,7 @@ from stockrnn.cli.options import (
     SpecOption,
     TickersOption,
     make_jobs,
+    read_as_of,
     read_settings,
     read_tickers_option,
 )
@@ -25,6 +26,7 @@ from stockrnn.errors import StockrnnError
 if TYPE_CHECKING:
     from stockrnn.pipeline.backtest import Backtested
     from stockrnn.pipeline.job import Job
+    from stockrnn.types import SourceName
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ def demo() -> None:
         f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
         f"to be quick, this trains {DEMO_EPOCHS}."
     )
-    _run_night(tickers=None, as_of=DEMO_AS_OF, source="simulated", spec="tutorial", epochs=DEMO_EPOCHS)
+    _run_night(tickers=[], as_of=DEMO_AS_OF, source="simulated", spec="tutorial", epochs=DEMO_EPOCHS)
 
 
 def nightly(
@@ -54,11 +56,9 @@ def nightly(
     Without --ticker: the tickers of the settings, else every active one in the store. Ends with exit code 1 if
     any ticker failed; the others are done all the same.
     """
-    from stockrnn.types import parse_as_of
-
     _run_night(
-        tickers=read_tickers_option(ticker) or None,
-        as_of=parse_as_of(as_of) if as_of else None,
+        tickers=read_tickers_option(ticker),
+        as_of=read_as_of(as_of, simulated=source == "simulated") if as_of else None,
         source=source,
         spec=spec,
         epochs=epochs,
@@ -154,16 +154,22 @@ def _work_on(jobs: "list[Job]", work: "Callable[[Job, Progress], T]") -> Iterato
         raise typer.Exit(failed[0].exit_code)
 
 
-def _run_night(**parameters: Any) -> None:  # noqa: ANN401  # the flow's own parameters
+def _run_night(
+    *, tickers: list[str], as_of: datetime | None, source: "SourceName", spec: str | None, epochs: int | None
+) -> None:
     """Run the nightly flow here, on Prefect's ephemeral API unless PREFECT_API_URL names a server."""
     from flows.prefect_home import configure_prefect, remember_migrated
+    from stockrnn.pipeline.tickers import choose_tickers
+    from stockrnn.store.migrate import open_store
 
-    settings, _ = read_settings(spec=parameters["spec"])
+    settings, name = read_settings(spec=spec)
+    # what is wrong with the request is said before Prefect takes its seconds to start
+    chosen = choose_tickers(settings, open_store(settings), tickers, source)
     configure_prefect(settings)
     from flows.nightly import run_nightly
 
     with showing_progress():
-        night = run_nightly(**parameters)
+        night = run_nightly(tickers=chosen, as_of=as_of, source=source, spec=name, epochs=epochs)
     remember_migrated()
     print_night(night, home=settings.home)
     if night.failed:

@@ -120,7 +120,8 @@ class _Compiled:
             cell.bias.assign(np.repeat([0.0, 1.0, 0.0, 0.0], units))  # Keras' unit_forget_bias
         dense.kernel.assign(keras.initializers.GlorotUniform(seed=next(seeds))(dense.kernel.shape))
         dense.bias.assign(np.zeros(1))
-        for layer, seed in zip(self._dropouts(), dropout_seed.generate_state(len(lstm)), strict=True):
+        random = [layer for layer in self.model.layers[1:-1:2] if layer.rate > 0]
+        for layer, seed in zip(random, dropout_seed.generate_state(len(random)), strict=True):
             layer.seed_generator.state.assign(np.array([seed, 0], dtype=np.uint32))
         for variable, value in zip(self.optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
@@ -130,9 +131,6 @@ class _Compiled:
 
     def predict_batch(self, x: np.ndarray) -> np.ndarray:
         return self._batch(x).numpy()  # type: ignore[no-any-return]
-
-    def _dropouts(self) -> list[Any]:
-        return self.model.layers[1:-1:2]  # type: ignore[no-any-return]
 
     def _compile_epoch(self) -> Any:  # noqa: ANN401  # a TensorFlow function
         from stockrnn.networks.tensorflow import tf

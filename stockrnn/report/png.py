@@ -20,10 +20,10 @@ _MARGIN = 40.0
 _GUTTER = 44.0
 _LEFT = 690.0
 _RIGHT = WIDTH - 2 * _MARGIN - _GUTTER - _LEFT
-_ROW_TOPS = (196.0, 588.0)
+_ROW_TOPS = (196.0, 600.0)
 _ROW_HEIGHT = 356.0
 _FOOTER = 52
-_HEADLINE_SIZE = 25.0
+_LARGEST_HEADLINE = 25
 _NO_FORECAST = "This report holds no forecast for the next session, only a test of the model on the past."
 
 
@@ -100,9 +100,9 @@ def _write_header(page: Page, forecast: Forecast | None, backtest: Backtest | No
     page.draw_line([_MARGIN, _MARGIN + 60], [27, 27], color=INK, width=5.0)
     page.write(_MARGIN, 46, tag, size=10.5, bold=True)
     page.write(_MARGIN + page.text_width(tag, size=10.5, bold=True) + 12, 46, note, size=10.5, color=GREY)
-    # widths don't grow quite evenly with the size: 1 % to spare
-    fitting = _HEADLINE_SIZE * 0.99 * across / page.text_width(headline, size=_HEADLINE_SIZE, bold=True)
-    page.write(_MARGIN, 72, headline, size=min(_HEADLINE_SIZE, fitting), bold=True)
+    sizes = range(_LARGEST_HEADLINE, 10, -1)
+    fits = (size for size in sizes if page.text_width(headline, size=size, bold=True) <= across)
+    page.write(_MARGIN, 72, headline, size=next(fits, 10), bold=True)
     small = len(page.wrap(standfirst, width=across, size=13.0)) > 2  # noqa: PLR2004  # lines there is room for
     page.write_wrapped(Box(_MARGIN, 118, across, 0), standfirst, size=11.5 if small else 13.0)
 

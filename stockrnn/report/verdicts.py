@@ -7,7 +7,7 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
-from stockrnn.report.axes import HEAD_HEIGHT, LOOKS, MODEL, TICK_SIZE, Look
+from stockrnn.report.axes import HEAD_HEIGHT, LOOKS, MODEL, NAIVE, TICK_SIZE, Look
 from stockrnn.report.formats import MISSING, format_price, format_share
 from stockrnn.report.layout import GREY, INK, Box, Page, level_top
 from stockrnn.report.panels import write_head
@@ -91,14 +91,18 @@ def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], s
             end = plot.left + plot.width * row.value / limit
             page.write(end + 6, top, write(row.value), size=TICK_SIZE, bold=row.look is MODEL)
         else:
-            page.write(plot.left + 2, top, "names none" if share else MISSING, size=TICK_SIZE, color=GREY)
+            nothing = "names none" if share and row.look is NAIVE else MISSING
+            page.write(plot.left + 2, top, nothing, size=TICK_SIZE, color=GREY)
     if share:
         _draw_coin(ax, rows)
 
 
 def _draw_coin(ax: Axes, rows: list[Row]) -> None:
     # between the rows, and across the bars that reach it: elsewhere it would strike out a value
-    gaps = [(at - 0.68, at - 0.32) for at in range(len(rows) + 1)]
+    gaps = [(at - 0.68, at - 0.32) for at in range(1, len(rows))] + [
+        (-0.5, -0.32),
+        (len(rows) - 0.68, len(rows) - 0.5),
+    ]
     bars = [(at - 0.5, at + 0.5) for at, row in enumerate(rows) if row.value > _COIN]
     for start, end in gaps + bars:
         ax.plot([_COIN, _COIN], [start, end], color=INK, linewidth=1.0, solid_capstyle="butt", clip_on=False)

@@ -30,6 +30,8 @@ _PLAIN = (
 def write_backtest(connection: Connection, backtest: Backtest) -> None:
     """Store a backtest; one with the same backtest_id stands, with all its rows."""
     key = {"backtest_id": backtest.backtest_id}
+    if connection.scalar(select(backtests.c.backtest_id).filter_by(**key)) is not None:
+        return  # row by row, a new one could slip in among the old
     row = {name: getattr(backtest, name) for name in _PLAIN} | {
         "holdout_from": backtest.holdout.first,
         "holdout_through": backtest.holdout.last,

@@ -124,7 +124,7 @@ def _find_changed(stored: pd.DataFrame, offered: pd.DataFrame) -> pd.DataFrame:
     old, new = stored.loc[common, list(BAR_COLUMNS)], offered.loc[common, list(BAR_COLUMNS)]
     new = new.where(new.notna(), old)
     tolerance = np.array([_PRICE_TOLERANCE] * 5 + [_VOLUME_TOLERANCE])
-    same = np.isclose(new, old, rtol=0, atol=np.abs(old) * tolerance, equal_nan=True)
+    same = np.isclose(new, old, rtol=tolerance, atol=0, equal_nan=True)
     return new.iloc[np.flatnonzero(~same.all(axis=1))]
 
 
@@ -191,7 +191,11 @@ def _resolve_issues(connection: Connection, ticker: str, sessions: pd.Index, *, 
         if pd.Timestamp(session) in sessions:
             connection.execute(
                 price_issues.update()
-                .where(price_issues.c.ticker == ticker, price_issues.c.session == session)
+                .where(
+                    price_issues.c.ticker == ticker,
+                    price_issues.c.session == session,
+                    price_issues.c.resolved_at.is_(None),
+                )
                 .values(resolved_at=resolved_at)
             )
 

@@ -11,8 +11,6 @@ import pytest
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from stockrnn.report.axes import make_price_scale
-from stockrnn.report.layout import Page, spread
 from stockrnn.report.png import draw_report, make_figure
 from stockrnn.types import Backtest, Forecast, Span
 
@@ -251,7 +249,7 @@ def test_the_file_is_a_png_1200_pixels_wide(tmp_path):
 
     draw_report(path, **make_report())
 
-    assert imread(path).shape == (996, 1200, 4)
+    assert imread(path).shape == (1008, 1200, 4)
     assert [file.name for file in path.parent.iterdir()] == ["META.png"]
 
 
@@ -280,33 +278,3 @@ def test_a_failed_write_leaves_the_old_report(tmp_path, monkeypatch):
 
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["META.png"]
-
-
-def test_labels_that_collide_are_spread_around_their_mean():
-    assert spread([50.0, 50.0, 50.0], gap=10.0, low=0.0, high=100.0) == [40.0, 50.0, 60.0]
-    assert spread([80.0, 10.0], gap=10.0, low=0.0, high=100.0) == [80.0, 10.0]
-
-
-def test_labels_stay_within_the_chart():
-    assert spread([99.0, 100.0], gap=10.0, low=0.0, high=100.0) == [90.0, 100.0]
-    assert spread([0.0, 1.0], gap=10.0, low=0.0, high=100.0) == [0.0, 10.0]
-
-
-def test_a_price_scale_is_at_least_four_thousandths_of_the_price_high():
-    scale = make_price_scale([200.0, 200.0, math.nan])
-
-    assert scale.high - scale.low == pytest.approx(0.8)
-    assert scale.texts == ("199.6", "199.8", "200.0", "200.2", "200.4")
-
-
-def test_a_price_scale_does_not_go_below_zero():
-    scale = make_price_scale([0.1, 10.0])
-
-    assert scale.low == 0.0
-    assert scale.texts == ("0.0", "2.5", "5.0", "7.5", "10.0")
-
-
-def test_lines_never_break_between_a_number_and_what_it_counts():
-    lines = Page(300).wrap("missed by 21 USD and by n = 3 sessions", width=80, size=10.5)
-
-    assert lines == ["missed by", "21 USD", "and by", "n = 3 sessions"]

@@ -1,0 +1,167 @@
+"""The nightly flow on a real Prefect API, with real training on simulated prices."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from prefect.client.orchestration import get_client
+from scenario import FRIDAY_EVENING, evening
+
+from flows.nightly import nightly, run_nightly
+from flows.progress import shown_by
+from stockrnn.errors import UsageError
+from stockrnn.settings import Settings
+from stockrnn.store.engine import reading
+from stockrnn.store.migrate import open_store
+
+SPEC = "[specs.tutorial]\nlookback = 5\nlayers = 1\nunits = 4\nepochs = 2\ntrain_sessions = 200\n"
+
+
+@pytest.fixture(autouse=True)
+def _small_spec(tmp_path):
+    (tmp_path / "stockrnn.toml").write_text(SPEC)
+
+
+def _run(tickers, **parameters):
+    parameters = {"as_of": FRIDAY_EVENING, "source": "simulated", "spec": None, "epochs": None, **parameters}
+    return run_nightly(tickers=tickers, **parameters)
+
+
+def _dump(*tables):
+    with reading(open_store(Settings())) as connection:
+        return {table: connection.exec_driver_sql(f"select * from {table}").all() for table in tables}
+
+
+def _flow_run(run_id):
+    async def read():
+        async with get_client() as client:
+            run = await client.read_flow_run(run_id)
+            tasks = await client.read_task_runs()
+            return run, sorted(task.name for task in tasks if str(task.flow_run_id) == run_id)
+
+    return asyncio.run(read())
+
+
+def test_a_night_forecasts_backtests_and_reports_every_ticker():
+    night = _run(["SIM-A", "SIM-B"])
+    assert night.summary == "2 of 2 tickers done"
+    for outcome in night.outcomes:
+        assert str(outcome.issued.forecast.target_session) == "2012-04-02"
+        assert str(outcome.backtest.holdout) == "2012-03"
+        assert outcome.report.exists()
+
+
+def test_a_second_night_at_the_same_moment_changes_no_row():
+    tables = (
+        "instruments", "prices", "models", "forecasts", "backtests", "backtest_forecasts", "backtest_metrics"
+    )  # fmt: skip
+    _run(["SIM-A"])
+    before = _dump(*tables)
+    again = _run(["SIM-A"])
+    assert _dump(*tables) == before
+    assert not again.outcomes[0].issued.new
+
+
+def test_a_bad_ticker_fails_alone_and_is_named():
+    _run(["SIM-A"])
+    night = _run(["SIM-A", "NOPE"], source="stored", as_of=FRIDAY_EVENING)
+    assert [outcome.error is None for outcome in night.outcomes] == [True, False]
+    assert night.summary.startswith("1 of 2 tickers done; failed: NOPE: no prices are stored")
+    (log,) = [row for row in _dump("runs")["runs"] if "NOPE" in row.parameters]
+    assert (log.state, log.error) == ("completed", night.summary)
+
+
+def test_a_night_in_which_every_ticker_fails_is_a_failed_run():
+    night = _run(["NOPE"], source="stored")
+    assert len(night.failed) == 1
+    (log,) = _dump("runs")["runs"]
+    run, _ = _flow_run(log.run_id)
+    assert log.state == "failed"
+    assert run.state.is_failed()
+    assert "NOPE" in run.state.message
+
+
+def test_an_unexpected_failure_stays_with_its_ticker(monkeypatch):
+    from flows import tasks
+
+    forecast = tasks.forecast
+
+    def break_one(job):
+        if job.ticker == "SIM-A":
+            raise ZeroDivisionError("surprise")
+        return forecast(job)
+
+    monkeypatch.setattr(tasks, "forecast", break_one)
+    night = _run(["SIM-A", "SIM-B"])
+    assert [outcome.error for outcome in night.outcomes] == ["SIM-A: ZeroDivisionError: surprise", None]
+
+
+def test_runs_and_tasks_are_named_after_what_they_do():
+    _run(["SIM-A"])
+    (log,) = _dump("runs")["runs"]
+    run, tasks = _flow_run(log.run_id)
+    assert run.name == "nightly SIM-A as of 2012-03-30 22:00"
+    assert run.state.message == "1 of 1 tickers done"
+    assert tasks == [f"SIM-A: {step}" for step in ("backtest", "forecast", "report", "retrain", "update prices")]
+
+
+def test_only_what_is_due_is_retrained():
+    _run(["SIM-A"])
+    _run(["SIM-A"], as_of=evening(2012, 4, 2))
+    assert len(_dump("models")["models"]) == 1
+    _run(["SIM-A"], as_of=evening(2012, 4, 9))
+    assert len(_dump("models")["models"]) == 2
+    assert len(_dump("forecasts")["forecasts"]) == 3
+    assert len(_dump("backtests")["backtests"]) == 1
+
+
+def test_epochs_replace_those_of_the_spec_for_one_night():
+    assert _run(["SIM-A"], epochs=3).epochs == 3
+    assert [row.epochs for row in _dump("models")["models"]] == [3]
+
+
+def test_a_history_too_short_for_a_backtest_is_still_forecast():
+    night = _run(["SIM-A"], as_of=evening(2010, 1, 29))
+    assert night.failed == ()
+    assert night.outcomes[0].backtest is None
+    assert night.outcomes[0].report.exists()
+
+
+def test_a_real_market_has_no_future():
+    with pytest.raises(UsageError, match="in the future"):
+        _run(["META"], source="stored", as_of=datetime(2126, 1, 1, tzinfo=UTC))
+
+
+def test_a_bad_symbol_is_refused_before_the_run_starts():
+    with pytest.raises(Exception, match="is not a ticker"):
+        nightly(tickers=["../../x"], as_of=FRIDAY_EVENING, source="simulated")
+
+
+class _Recorder:
+    def __init__(self):
+        self.seen = []
+
+    def begin(self, tickers):
+        self.seen.append(("begin", tuple(tickers)))
+
+    def training(self, ticker, what, *, epochs):
+        self.seen.append((ticker, what, epochs))
+        return lambda epoch, loss: self.seen.append((ticker, epoch))
+
+    def step(self, ticker, message):
+        pass
+
+    def finish(self, ticker):
+        self.seen.append(("finish", ticker))
+
+
+def test_the_caller_sees_tickers_and_epochs_as_they_pass():
+    recorder = _Recorder()
+    with shown_by(recorder):
+        _run(["SIM-A"])
+    assert recorder.seen == [
+        ("begin", ("SIM-A",)),
+        ("SIM-A", "forecast", 2), ("SIM-A", 0), ("SIM-A", 1), ("SIM-A", 2),
+        ("SIM-A", "backtest of 2012-03", 2), ("SIM-A", 0), ("SIM-A", 1), ("SIM-A", 2),
+        ("finish", "SIM-A"),
+    ]  # fmt: skip

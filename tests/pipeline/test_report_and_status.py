@@ -1,0 +1,89 @@
+"""The report's file and what status says."""
+
+from datetime import UTC, datetime, timedelta
+
+from scenario import FRIDAY_EVENING
+
+from stockrnn.pipeline.backtest import backtest_holdout
+from stockrnn.pipeline.forecast import forecast_next
+from stockrnn.pipeline.report import write_report
+from stockrnn.pipeline.retrain import retrain_if_due
+from stockrnn.pipeline.status import read_status
+from stockrnn.pipeline.update import import_prices, update_prices
+from stockrnn.store.engine import writing
+from stockrnn.store.runs import write_run_end, write_run_start
+from stockrnn.types import parse_month
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def _log_run(engine, *, state="completed", error=None):
+    with writing(engine) as connection:
+        write_run_start(
+            connection,
+            run_id=state,
+            flow="nightly",
+            as_of=FRIDAY_EVENING,
+            started_at=NOW,
+            flow_run_id=None,
+            parameters={},
+            versions={},
+        )
+        write_run_end(connection, state, state=state, ended_at=NOW, error=error)
+
+
+def test_the_report_is_a_png_named_after_the_ticker(job):
+    retrain_if_due(job)
+    forecast_next(job)
+    backtest_holdout(job, parse_month("2012-02"))
+    path = write_report(job)
+    assert path == job.settings.home / "reports" / "SIM-FAT.png"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    before = path.read_bytes()
+    assert write_report(job).read_bytes() == before
+
+
+def test_a_symbol_that_is_no_file_name_is_encoded(make_job):
+    job = make_job("^SIM")
+    update_prices(job, source="simulated")
+    retrain_if_due(job)
+    forecast_next(job)
+    assert write_report(job).name == "%5ESIM.png"
+
+
+def test_status_is_well_after_a_night(job):
+    retrain_if_due(job)
+    forecast_next(job)
+    _log_run(job.engine)
+    state = read_status(job.settings, job.engine, wall=NOW)
+    assert state.problems == ()
+    (ticker,) = state.tickers
+    assert (str(ticker.last_session), str(ticker.next_session), ticker.missed) == ("2012-03-30", "2012-04-02", 0)
+
+
+def test_status_says_that_a_run_failed_and_why_a_completed_one_was_not_whole(job):
+    _log_run(job.engine, state="failed")
+    assert any("is failed" in problem for problem in read_status(job.settings, job.engine, wall=NOW).problems)
+    _log_run(job.engine, error="1 of 2 tickers done; failed: X")
+    problems = read_status(job.settings, job.engine, wall=NOW).problems
+    assert any("failed" in problem for problem in problems)
+
+
+def test_status_counts_the_nights_missed_of_a_real_ticker(make_job, engine, tmp_path, job):
+    days = "".join(f"2012-03-{day},10,12,9,11,11,1000\n" for day in (19, 20, 21, 22, 23, 26, 27, 28, 29, 30))
+    (tmp_path / "a.csv").write_text("Date,Open,High,Low,Close,Adj Close,Volume\n" + days)
+    import_prices(engine, [tmp_path / "a.csv"], ticker="META", calendar=None, currency=None, as_of=NOW)
+    meta = make_job("META")
+    retrain_if_due(meta)
+    forecast_next(meta)
+
+    def missed(wall):
+        state = read_status(meta.settings, engine, wall=wall)
+        return {one.ticker: one.missed for one in state.tickers}["META"]
+
+    monday_close = datetime(2012, 4, 2, 20, tzinfo=UTC)
+    grace = timedelta(hours=meta.settings.missed_after_hours)
+    assert missed(monday_close) == 0
+    assert missed(monday_close + grace - timedelta(seconds=1)) == 0
+    assert missed(monday_close + grace) == 1
+    assert missed(datetime(2012, 4, 6, 12, tzinfo=UTC)) == 4

@@ -1,0 +1,38 @@
+"""Where labels, ticks and line breaks go."""
+
+import math
+
+import pytest
+
+from stockrnn.report.axes import make_price_scale
+from stockrnn.report.layout import Page, spread
+
+
+def test_labels_that_collide_are_spread_around_their_mean():
+    assert spread([50.0, 50.0, 50.0], gap=10.0, low=0.0, high=100.0) == [40.0, 50.0, 60.0]
+    assert spread([80.0, 10.0], gap=10.0, low=0.0, high=100.0) == [80.0, 10.0]
+
+
+def test_labels_stay_within_the_chart():
+    assert spread([99.0, 100.0], gap=10.0, low=0.0, high=100.0) == [90.0, 100.0]
+    assert spread([0.0, 1.0], gap=10.0, low=0.0, high=100.0) == [0.0, 10.0]
+
+
+def test_a_price_scale_is_at_least_four_thousandths_of_the_price_high():
+    scale = make_price_scale([200.0, 200.0, math.nan])
+
+    assert scale.high - scale.low == pytest.approx(0.8)
+    assert scale.texts == ("199.6", "199.8", "200.0", "200.2", "200.4")
+
+
+def test_a_price_scale_does_not_go_below_zero():
+    scale = make_price_scale([0.1, 10.0])
+
+    assert scale.low == 0.0
+    assert scale.texts == ("0.0", "2.5", "5.0", "7.5", "10.0")
+
+
+def test_lines_never_break_between_a_number_and_what_it_counts():
+    lines = Page(300).wrap("missed by 21 USD and by n = 3 sessions", width=80, size=10.5)
+
+    assert lines == ["missed by", "21 USD", "and by", "n = 3 sessions"]

@@ -1,0 +1,99 @@
+"""The project as others get it: the wheel, the lock file, the top level, and nothing of this machine."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = {
+    "flows", "stockrnn", "sql", "tests", "deployments", "docker", "pyproject.toml", "README.md",
+    "Makefile", "requirements.lock", "LICENSE", "CHANGELOG.md",
+}  # fmt: skip
+
+
+def _tracked():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [line for line in listed.stdout.splitlines() if (ROOT / line).exists()]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The wheel, built and unpacked as pip does it, in a folder that holds nothing else."""
+    dist, site = tmp_path_factory.mktemp("dist"), tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    return site
+
+
+def _run_installed(site, folder, *words):
+    code = f"import sys; sys.path.insert(0, {str(site)!r}); from stockrnn.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code, *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_an_installed_stockrnn_works_from_any_folder(installed, tmp_path):
+    done = _run_installed(installed, tmp_path, "prices", "update", "--source", "simulated", "--ticker", "SIM-WALK")
+    assert done.returncode == 0, done.stderr
+    listed = _run_installed(installed, tmp_path, "sql", "price_health", "--format", "csv")
+    assert "SIM-WALK,XNYS,2010-01-04" in listed.stdout
+    assert (tmp_path / "stockrnn-data" / "stockrnn.db").exists()
+
+
+def test_migrations_views_and_queries_travel_in_the_wheel(installed):
+    packed = {
+        path.relative_to(installed / "stockrnn").as_posix() for path in (installed / "stockrnn/sql").rglob("*.*")
+    }
+    here = {path.relative_to(ROOT).as_posix() for path in (ROOT / "sql").rglob("*.*") if path.suffix != ".pyc"}
+    assert packed == here
+    assert (installed / "flows" / "nightly.py").exists()
+
+
+def test_the_wheel_has_the_command(installed):
+    (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
+    assert "stockrnn = stockrnn.cli:main" in entry_points.read_text()
+
+
+def test_the_lock_has_hashes_and_no_address():
+    lock = (ROOT / "requirements.lock").read_text()
+    assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", lock)
+    for block in re.split(r"\n(?=[a-z0-9])", lock[lock.index("\nabsl") + 1 :]):
+        assert "--hash=sha256:" in block, block.splitlines()[0]
+
+
+def test_the_lock_holds_every_dependency_and_is_what_is_installed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    locked = dict(re.findall(r"^([a-z0-9._-]+)==([^ \\]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    for requirement in wanted:
+        name = re.match(r"[a-z0-9-]+", requirement).group()
+        assert name in locked, f"{name}: run 'make lock'"
+    assert version("prefect") == locked["prefect"]
+    assert version("tensorflow") == locked["tensorflow"]
+
+
+def test_the_top_level_holds_what_was_agreed_and_nothing_else():
+    assert {name for name in (path.split("/")[0] for path in _tracked()) if not name.startswith(".")} <= ALLOWED
+
+
+def test_no_address_of_a_registry_and_no_path_of_a_machine_is_tracked():
+    pattern = re.compile(r"/work/|/farm/|/home/\w|/root/|pypi\.org|pythonhosted|-index-url +\S*:/")
+    for name in _tracked():
+        if name.endswith(".png") or name == "tests/test_packaging.py":
+            continue
+        assert not pattern.search((ROOT / name).read_text()), name
+
+
+def test_the_readme_is_under_200_lines():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 200

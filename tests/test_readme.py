@@ -1,0 +1,132 @@
+"""Every command of the README, run in order in an empty folder as a newcomer would; `make demo` twice."""
+
+import hashlib
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from stockrnn.calendars import load_calendar
+from stockrnn.settings import Settings
+from stockrnn.sources.simulated import simulate_bars
+from stockrnn.types import parse_day
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+TABLES = (
+    "instruments", "prices", "price_revisions", "price_issues", "models", "forecasts", "backtests",
+    "backtest_forecasts", "backtest_metrics",
+)  # fmt: skip
+
+pytestmark = pytest.mark.slow
+
+
+def _blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+COMMANDS = [line for block in _blocks("sh") for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory):
+    """A folder with nothing but a CSV file, and `stockrnn` on the path."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    sessions = load_calendar("XNYS", through_year=2021).sessions(parse_day("2015-01-02"), parse_day("2020-01-31"))
+    frame = simulate_bars("META", sessions)
+    frame.columns = [name.replace("_", " ").title() for name in frame.columns]
+    frame.rename_axis("Date").to_csv(folder / "META.csv")
+    return folder
+
+
+def _run(command, folder, **variables):
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("STOCKRNN_", "PREFECT_"))
+    }
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **variables}
+    started = time.perf_counter()
+    done = subprocess.run(
+        shlex.split(command), cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return done, time.perf_counter() - started
+
+
+def _digest(folder):
+    """A digest of every row of every table but the log of runs."""
+    with sqlite3.connect(folder / "stockrnn-data" / "stockrnn.db") as connection:
+        rows = {table: connection.execute(f"select * from {table} order by 1, 2, 3").fetchall() for table in TABLES}
+    return hashlib.sha256(repr(rows).encode()).hexdigest(), {table: len(rows[table]) for table in TABLES}
+
+
+def test_the_demo_runs_the_whole_night_and_a_second_run_changes_no_row(newcomer):
+    recipe = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert recipe.splitlines()[-1] == ".venv/bin/stockrnn demo"
+    first, seconds = _run("stockrnn demo", newcomer)
+    assert first.returncode == 0, first.stderr
+    assert "this trains 15" in first.stdout
+    assert first.stdout.count(" live ") == 3
+    for ticker in ("SIM-WALK", "SIM-SIGNAL", "SIM-FAT"):
+        assert f"{ticker}: report stockrnn-data/reports/{ticker}.png" in first.stdout
+        assert (newcomer / "stockrnn-data" / "reports" / f"{ticker}.png").exists()
+    assert "Traceback" not in first.stderr
+    assert seconds < 360  # three minutes on a quiet machine; this one may be busy
+    before, counts = _digest(newcomer)
+    assert counts["models"] == counts["forecasts"] == counts["backtests"] == 3
+
+    again, seconds = _run("stockrnn demo", newcomer)
+    assert again.returncode == 0, again.stderr
+    assert _digest(newcomer)[0] == before
+    assert again.stderr.count("no training due") == 3
+    assert seconds < 120
+
+
+def test_make_test_runs_pytest():
+    recipe = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert recipe.splitlines()[-1] == ".venv/bin/python -m pytest"
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("stockrnn")])
+def test_every_stockrnn_command_works_in_the_order_given(newcomer, command):
+    done, _ = _run(command, newcomer, STOCKRNN_SPECS__TUTORIAL__EPOCHS="1")
+    # the file ends in 2020: its nights since then were missed, and status says so
+    expected = 1 if command == "stockrnn status" else 0
+    assert done.returncode == expected, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_other_commands_are_those_that_other_tests_run():
+    rest = [line for line in COMMANDS if not line.startswith("stockrnn")]
+    assert rest == ["make demo", "make test", "pip install ."]  # the last: tests/test_packaging.py
+
+
+def test_the_crontab_line_is_a_schedule_and_a_command_that_works():
+    (block,) = _blocks("crontab")
+    *schedule, command, name = block.split()
+    assert len(schedule) == 5
+    assert f"{command} {name}" == "stockrnn nightly"
+
+
+def test_the_sql_of_the_readme_answers(newcomer):
+    (statement,) = _blocks("sql")
+    with sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db") as connection:
+        rows = connection.execute(statement).fetchall()
+    assert {row[0] for row in rows} >= {"META", "SIM-WALK", "SIM-SIGNAL", "SIM-FAT"}
+
+
+def test_the_settings_shown_are_the_defaults():
+    (block,) = _blocks("toml")
+    assert Settings(**tomllib.loads(block)) == Settings()
+
+
+def test_the_tables_and_views_named_are_those_of_the_database(newcomer):
+    with sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db") as connection:
+        listed = connection.execute("select name from sqlite_master where type in ('table', 'view')").fetchall()
+    names = {name for (name,) in listed} - {"alembic_version"}
+    assert all(f"`{name}`" in README for name in names)

@@ -1,0 +1,145 @@
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from stockrnn.errors import SettingsError, UnknownSpecError
+from stockrnn.settings import SETTINGS_FILE, Spec, load_settings
+from stockrnn.types import Network
+
+
+def write(text):
+    Path(SETTINGS_FILE).write_text(text, encoding="utf-8")
+
+
+def test_without_a_file_the_defaults_are_the_designs():
+    settings = load_settings()
+    assert settings.home == Path("stockrnn-data")
+    assert settings.reports == Path("stockrnn-data/reports")
+    assert settings.database_url is None
+    assert settings.tickers == ()
+    assert (settings.target, settings.spec, settings.seed) == ("open", "tutorial", 0)
+    assert settings.missed_after_hours == 12
+    assert list(settings.specs) == ["tutorial"]
+
+
+def test_the_spec_tutorial_is_the_tutorials_model():
+    tutorial = load_settings().get_spec("tutorial")
+    assert tutorial.network == Network(
+        lookback=40, layers=4, units=45, dropout=0.2, batch_size=32, learning_rate=0.001
+    )
+    assert (tutorial.epochs, tutorial.train_sessions, tutorial.every) == (100, 1258, "week")
+
+
+def test_the_file_in_the_working_folder_is_read():
+    write('home = "elsewhere"\ntickers = ["meta", "BRK-B"]\nspec = "small"\n[specs.small]\nunits = 8\nevery = 3\n')
+    settings = load_settings()
+    assert settings.home == Path("elsewhere")
+    assert settings.tickers == ("META", "BRK-B")
+    assert settings.get_spec(settings.spec) == Spec(units=8, every=3)
+    assert settings.get_spec("tutorial") == Spec()
+
+
+def test_the_environment_wins_over_the_file_and_an_argument_over_both(monkeypatch):
+    write('target = "high"\nseed = 1\nmissed_after_hours = 1\n')
+    monkeypatch.setenv("STOCKRNN_SEED", "2")
+    monkeypatch.setenv("STOCKRNN_MISSED_AFTER_HOURS", "2")
+    settings = load_settings(missed_after_hours=3)
+    assert (settings.target, settings.seed, settings.missed_after_hours) == ("high", 2, 3)
+
+
+def test_a_nested_variable_changes_one_value_and_keeps_the_others(monkeypatch):
+    monkeypatch.setenv("STOCKRNN_SPECS__TUTORIAL__EPOCHS", "5")
+    assert load_settings().specs == {"tutorial": Spec(epochs=5)}
+    write("[specs.tutorial]\nunits = 10\nepochs = 7\n[specs.deep]\nlayers = 6\n")
+    assert load_settings().specs == {"tutorial": Spec(epochs=5, units=10), "deep": Spec(layers=6)}
+
+
+@pytest.mark.parametrize("text", ["META, AAPL", "META AAPL", "meta,aapl,", "META,\n AAPL"])
+def test_tickers_in_the_environment_are_separated_by_commas_or_spaces(monkeypatch, text):
+    monkeypatch.setenv("STOCKRNN_TICKERS", text)
+    assert load_settings().tickers == ("META", "AAPL")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("seed = = 1", "stockrnn.toml is not valid TOML.*line 1"),
+        ("colour = 1", "colour"),
+        ("[specs.tutorial]\ncolour = 1", "specs.tutorial.colour"),
+        ('tickers = ["META", "../../x"]', r"tickers\.1.*'\.\./\.\./x' is not a ticker"),
+        ("[specs.naive]", "specs: .*'naive' can't name a spec"),
+        ("[specs.last_close]", "specs: .*'last_close' can't name a spec"),
+        ('[specs."../x"]', r"specs: .*'\.\./x' can't name a spec"),
+        ("[specs.Big]", "specs: .*'Big' can't name a spec"),
+        (f"[specs.{'a' * 33}]", "can't name a spec"),
+        ("[specs.tutorial]\nepochs = 0", "specs.tutorial.epochs: .*greater than or equal to 1"),
+        ("[specs.tutorial]\ndropout = 1.0", "specs.tutorial.dropout"),
+        ("[specs.tutorial]\nlookback = 1", "specs.tutorial.lookback"),
+        ('[specs.tutorial]\nevery = "year"', "specs.tutorial.every"),
+        ("[specs.tutorial]\nevery = 0", "specs.tutorial.every"),
+        ("seed = -1", "seed"),
+        ("seed = 4294967296", "seed"),
+        ('target = "volume"', "target: .*'adj_close'"),
+    ],
+)
+def test_what_is_not_allowed_in_the_file_is_refused_by_name(text, named):
+    write(text)
+    with pytest.raises(SettingsError, match=named) as refused:
+        load_settings()
+    assert refused.value.exit_code == 2
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("STOCKRNN_SEED", "x", "seed"),
+        ("STOCKRNN_TICKERS", "META, A;drop", "tickers.1"),
+        ("STOCKRNN_SPECS", "not json", "specs"),
+        ("STOCKRNN_SPECS__TUTORIAL", "5", "specs.tutorial"),
+        ("STOCKRNN_SPECS__TUTORIAL__EPOCHS", "many", "specs.tutorial.epochs"),
+    ],
+)
+def test_what_is_not_allowed_in_the_environment_is_refused_by_name(monkeypatch, name, value, named):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=named):
+        load_settings()
+
+
+def test_every_problem_is_named_at_once():
+    write('seed = -1\ntarget = "volume"\n')
+    with pytest.raises(SettingsError, match=r"(?=.*seed: )(?=.*target: )"):
+        load_settings()
+
+
+def test_a_file_that_is_no_text_is_refused():
+    Path(SETTINGS_FILE).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match=r"stockrnn\.toml is not valid TOML"):
+        load_settings()
+
+
+def test_an_unknown_spec_is_refused_with_those_that_exist():
+    write("[specs.small]\nunits = 8\n")
+    with pytest.raises(UnknownSpecError, match=r"no spec 'big'; known: small, tutorial; define it as \[specs\.big\]"):
+        load_settings().get_spec("big")
+
+
+def test_the_database_url_never_appears_in_what_is_printed(monkeypatch):
+    monkeypatch.setenv("STOCKRNN_DATABASE_URL", "postgresql://user:secret@host/database")
+    settings = load_settings()
+    assert settings.database_url == SecretStr("postgresql://user:secret@host/database")
+    for text in (repr(settings), str(settings), str(settings.model_dump()), settings.model_dump_json()):
+        assert "secret" not in text.replace("SecretStr", "")
+        assert "host" not in text
+    monkeypatch.setenv("STOCKRNN_SEED", "-1")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert "host" not in str(refused.value)
+
+
+def test_settings_and_specs_do_not_change(settings):
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.seed = 1
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.get_spec("tutorial").epochs = 1
