@@ -63,7 +63,7 @@ def forecast(job: Job) -> Issued:
     issued = forecast_next(job)
     made = issued.forecast
     words = "forecast" if issued.new else "the forecast stands:"
-    behind = f"; prices end {issued.sessions_behind} sessions ago" if issued.sessions_behind else ""
+    behind = f"; sessions closed since: {issued.sessions_behind}" if issued.sessions_behind else ""
     current_progress().step(
         job.ticker,
         f"{words} {made.target} of {made.target_session} {made.predicted:.2f}, naive {made.naive:.2f}, "

@@ -77,4 +77,5 @@ def explain_due(cutoff: date | None, *, every: Every, sessions_since: int) -> st
         return "no model yet"
     if sessions_until_due(every, sessions_since=sessions_since) > 0:
         return None
-    return f"the last model knows nothing after {cutoff}, {sessions_since} sessions ago"
+    ago = "1 session" if sessions_since == 1 else f"{sessions_since} sessions"
+    return f"the last model knows nothing after {cutoff}, {ago} ago"

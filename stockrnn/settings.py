@@ -1,5 +1,6 @@
 """All configuration: `stockrnn.toml` in the working folder, overridden by STOCKRNN_ variables."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -122,8 +123,9 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
     Raises
     ------
     SettingsError
-        The file is no TOML, or a value is not allowed; names the setting.
+        The file is no TOML, a setting does not exist, or a value is not allowed; names the setting.
     """
+    _refuse_unknown_variables()
     try:
         return Settings(**overrides)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -135,3 +137,12 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors()
         )
         raise SettingsError(f"settings ({SETTINGS_FILE} or STOCKRNN_ variables): {problems}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    """Refuse a misspelt variable, which would otherwise be ignored in silence."""
+    known = {f"STOCKRNN_{name}".upper() for name in Settings.model_fields}
+    named = (name.upper() for name in os.environ)
+    unknown = sorted(name for name in named if name.startswith("STOCKRNN_") and name.split("__")[0] not in known)
+    if unknown:
+        raise SettingsError(f"no setting {', '.join(unknown)}; known: {', '.join(sorted(known))}")

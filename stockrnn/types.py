@@ -24,6 +24,7 @@ BAR_COLUMNS: tuple[str, ...] = (*PRICE_COLUMNS, "volume")
 _LONGEST_TICKER = 32
 _TICKER = re.compile(r"\^?[A-Z0-9](?:[A-Z0-9&_=-]|\.(?=[A-Z0-9]))*")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 
 
@@ -62,17 +63,24 @@ def parse_as_of(text: str) -> datetime:
     Raises
     ------
     UsageError
-        `text` is neither an ISO date nor an ISO time with an offset.
+        `text` is neither an ISO date nor an ISO time with an offset, or its year has no calendar.
     """
     try:
-        if len(text) == 10:  # noqa: PLR2004  # YYYY-MM-DD
-            return datetime.combine(date.fromisoformat(text), time.max, tzinfo=UTC)
-        moment = datetime.fromisoformat(text)
+        moment = datetime.combine(date.fromisoformat(text), time.max, tzinfo=UTC)
     except ValueError:
-        raise UsageError(f"can't read {text!r} as a time: expected 2020-01-31 or 2020-01-31T22:00:00+00:00") from None
+        moment = _parse_moment(text)
     if moment.tzinfo is None:
         raise UsageError(f"{text!r} has no UTC offset: write {text}+00:00, or a bare date for the end of that day")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UsageError(f"{text!r} is out of range: years {_FIRST_YEAR} to {_LAST_YEAR} have calendars")
     return moment.astimezone(UTC)
+
+
+def _parse_moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"can't read {text!r} as a time: expected 2020-01-31 or 2020-01-31T22:00:00+00:00") from None
 
 
 def limit_as_of(as_of: datetime, *, wall: datetime) -> datetime:

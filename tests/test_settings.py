@@ -143,3 +143,9 @@ def test_settings_and_specs_do_not_change(settings):
         settings.seed = 1
     with pytest.raises(ValidationError, match="frozen"):
         settings.get_spec("tutorial").epochs = 1
+
+
+def test_a_misspelt_variable_is_refused_instead_of_ignored(monkeypatch):
+    monkeypatch.setenv("STOCKRNN_TICKER", "META")
+    with pytest.raises(SettingsError, match=r"no setting STOCKRNN_TICKER; known: .*STOCKRNN_TICKERS"):
+        load_settings()

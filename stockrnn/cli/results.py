@@ -47,8 +47,8 @@ def print_night(night: "Night", *, home: Path) -> None:
             typer.echo(f"{outcome.ticker}: report {outcome.report}")
     behind = [outcome for outcome in done if outcome.issued and outcome.issued.sessions_behind]
     for outcome in behind:
-        sessions = outcome.issued.sessions_behind if outcome.issued else 0
-        typer.echo(f"warning: {outcome.ticker}: the stored prices end {sessions} sessions ago", err=True)
+        count = outcome.issued.sessions_behind if outcome.issued else 0
+        typer.echo(f"warning: {outcome.ticker}: sessions closed since the last stored one: {count}", err=True)
     for outcome in night.failed:
         typer.echo(f"error: {outcome.error}", err=True)
     count = len(night.outcomes)

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from stockrnn.bars import check_bars
 from stockrnn.calendars import Calendar, calendar_at, calendar_name
+from stockrnn.errors import PriceFileError
 from stockrnn.pipeline.job import Job
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
 from stockrnn.sources.simulated import fetch_simulated
@@ -39,6 +40,7 @@ def import_prices(
     """
     sessions = calendar_at(calendar or calendar_name(ticker), as_of)
     checked = [_read_checked(path, sessions, as_of) for path in files]
+    _require_agreement(files, checked)
     with writing(engine) as connection:
         return [
             write_bars(
@@ -70,6 +72,21 @@ def update_prices(job: Job, *, source: SourceName) -> Written | None:
             source=SIMULATED,
             observed_at=job.as_of,
         )
+
+
+def _require_agreement(files: Sequence[Path], checked: Sequence[Bars]) -> None:
+    """Refuse files that give one session different prices: nobody can know which one is right."""
+    seen: dict[object, tuple[Path, tuple[float, ...]]] = {}
+    for path, bars in zip(files, checked, strict=True):
+        prices = bars.frame[["open", "high", "low", "close"]]
+        for session, row in zip(prices.index, prices.itertuples(index=False, name=None), strict=True):
+            other, known = seen.setdefault(session, (path, row))
+            if known != row:
+                raise PriceFileError(
+                    path,
+                    f"{session:%Y-%m-%d} has other prices here {row} than in {other.name} {known}",
+                    "keep the file that is right, or import them one after the other",
+                )
 
 
 def _read_checked(path: Path, calendar: Calendar, as_of: datetime) -> Bars:

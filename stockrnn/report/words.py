@@ -174,9 +174,15 @@ def _describe_bias(backtest: Backtest, *, currency: str | None) -> str:
     return f"On average it was too {'high' if bias > 0 else 'low'} by {amount}."
 
 
+def _count_directions(backtest: Backtest) -> int:
+    """Count the sessions that moved and for which a direction was named: what the metric is a share of."""
+    table = backtest.forecasts
+    return int(((table["actual"] != table["naive"]) & (table["predicted"] != table["naive"])).sum())
+
+
 def _describe_direction(backtest: Backtest) -> str:
-    share, count = metric(backtest, backtest.spec, "directional_accuracy"), len(backtest.forecasts)
-    if math.isnan(share):
+    share, count = metric(backtest, backtest.spec, "directional_accuracy"), _count_directions(backtest)
+    if math.isnan(share) or count == 0:
         return ""
     sessions = "1 session" if count == 1 else f"{count} sessions"
     return (

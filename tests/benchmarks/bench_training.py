@@ -1,4 +1,4 @@
-"""What training costs beside the tutorial's own recipe in Keras, and what many tickers cost: printed, not asserted."""
+"""What training costs beside the tutorial's own recipe, and what many tickers cost: printed, not asserted."""
 
 import json
 import resource

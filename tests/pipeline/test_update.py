@@ -63,6 +63,14 @@ def test_one_bad_file_of_two_leaves_nothing_behind(engine, tmp_path):
     assert all(not rows for rows in _dump(engine).values())
 
 
+def test_two_files_that_contradict_each_other_are_refused(engine, tmp_path):
+    (tmp_path / "a.csv").write_text(HEADER + _rows("2024-04-01", 12))
+    (tmp_path / "b.csv").write_text(HEADER + _rows("2024-04-08", 12).replace("2024-04-10,10,", "2024-04-10,10.5,"))
+    with pytest.raises(PriceFileError, match=r"b\.csv: 2024-04-10 has other prices here .* than in a\.csv"):
+        _import(engine, [tmp_path / "a.csv", tmp_path / "b.csv"])
+    assert all(not rows for rows in _dump(engine).values())
+
+
 def test_a_single_bad_row_is_kept_aside_with_its_reason_and_its_values(engine, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text(HEADER + _rows("2024-04-01", 20).replace("2024-04-03,10,12", "2024-04-03,10,8"))

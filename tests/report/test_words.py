@@ -37,8 +37,7 @@ def make_forecast(**changes):
 def make_backtest(model, naive=None, last_close=None, *, sessions=21, **changes):
     """`model`, `naive`, `last_close`: their metrics. Prices near 210."""
     index = pd.bdate_range("2020-01-02", periods=sessions, name="session")
-    column = [210.0] * sessions
-    names = ("actual", "predicted", "naive", "last_close")
+    prices = {"actual": 210.0, "predicted": 212.0, "naive": 209.0, "last_close": 209.5}
     fields = {
         "backtest_id": "b",
         "ticker": "META",
@@ -53,7 +52,7 @@ def make_backtest(model, naive=None, last_close=None, *, sessions=21, **changes)
         "windows": 1218,
         "losses": (0.042, 0.0016),
         "created_at": datetime(2020, 2, 1, tzinfo=UTC),
-        "forecasts": pd.DataFrame(dict.fromkeys(names, column), index=index),
+        "forecasts": pd.DataFrame(prices, index=index),
         "metrics": {"tutorial": model, "naive": naive or {}, "last_close": last_close or {}},
     }
     return Backtest(**(fields | changes))
@@ -227,3 +226,9 @@ def test_words_do_not_load_matplotlib():
     code = "import sys, stockrnn.report.words; sys.exit('matplotlib' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_sessions_that_did_not_move_are_not_counted_among_the_directions():
+    backtest = make_backtest({"mae": 1.0, "directional_accuracy": 0.5}, {"mae": 1.0}, {"mae": 1.0})
+    backtest.forecasts.loc[backtest.forecasts.index[:3], "actual"] = 209.0
+    assert any("in 50 % of 18 sessions" in sentence for sentence in describe_backtest(backtest))

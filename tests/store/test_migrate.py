@@ -208,3 +208,10 @@ def test_looking_leaves_the_file_of_the_store_as_it_is(settings, engine):
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     migrate.open_store(settings, create=False).dispose()
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+
+
+def test_views_changed_since_the_newest_migration_come_with_a_migration_of_their_own():
+    """Stores that exist rebuild their views only when they migrate: after a change, add a migration and its line."""
+    views = sorted((migrate.sql_folder() / "views").glob("*.sql"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in views)).hexdigest()[:16]
+    assert {migrate.head_revision(): digest} == {"0001": "409e512aeb3ab2b8"}
