@@ -113,7 +113,7 @@ def test_a_model_is_due_again_after_so_many_sessions(every, sessions):
     assert sessions_until_due(every, sessions_since=0) == sessions
     assert explain_due(cutoff, every=every, sessions_since=sessions - 1) is None
     assert explain_due(cutoff, every=every, sessions_since=sessions) == (
-        f"the last model knows nothing after 2024-01-05, {sessions} sessions ago"
+        f"the last model knows nothing after 2024-01-05, {sessions} session{'s' * (sessions > 1)} ago"
     )
     assert explain_due(cutoff, every=every, sessions_since=sessions + 9) is not None
 

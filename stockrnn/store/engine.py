@@ -1,5 +1,7 @@
 """Open the database: SQLite in the data folder, or whatever STOCKRNN_DATABASE_URL names."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -49,11 +51,25 @@ def _configure_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa:
     connection.isolation_level = None  # the driver's own BEGIN comes too late: it loses updates
     for pragma in (
         f"busy_timeout = {_BUSY_MILLISECONDS}",
-        "journal_mode = WAL",
         "synchronous = NORMAL",
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    _enter_wal(connection)
+
+
+def _enter_wal(connection: Any) -> None:  # noqa: ANN401  # a driver's connection
+    """Switch the file to WAL: the one step for which SQLite, needing the file alone, does not wait by itself."""
+    for _ in range(_BUSY_MILLISECONDS // 50):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            time.sleep(0.05)
+        else:
+            return
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
