@@ -19,7 +19,7 @@ from stockrnn.errors import StockrnnError
 from stockrnn.pipeline.forecast import Issued
 from stockrnn.pipeline.job import Job
 from stockrnn.pipeline.tickers import choose_tickers
-from stockrnn.settings import Settings, load_settings
+from stockrnn.settings import load_settings
 from stockrnn.store.engine import writing
 from stockrnn.store.migrate import open_store
 from stockrnn.store.runs import write_run_end, write_run_start
@@ -86,18 +86,14 @@ def nightly(
         epochs: train so many epochs instead of the spec's.
     """
     wall = datetime.now(UTC)
-    settings = _with_epochs(load_settings(), spec, epochs)
-    spec_name = spec or settings.spec
-    settings.get_spec(spec_name)
+    loaded = load_settings()
+    spec_name = spec or loaded.spec
+    settings = loaded.with_epochs(spec_name, epochs)
+    trained = settings.get_spec(spec_name).epochs
     moment = _read_as_of(as_of or wall, wall, source)
     engine = open_store(settings)
     chosen = choose_tickers(settings, engine, tickers, source)
-    parameters = {
-        "tickers": chosen,
-        "source": source,
-        "spec": spec_name,
-        "epochs": settings.get_spec(spec_name).epochs,
-    }
+    parameters = {"tickers": chosen, "source": source, "spec": spec_name, "epochs": trained}
     run_id = _start_run(engine, moment, wall, parameters)
     current_progress().begin(chosen)
     outcomes = [
@@ -106,7 +102,7 @@ def nightly(
         )
         for ticker in chosen
     ]
-    night = Night(as_of=moment, spec=spec_name, epochs=settings.get_spec(spec_name).epochs, outcomes=tuple(outcomes))
+    night = Night(as_of=moment, spec=spec_name, epochs=trained, outcomes=tuple(outcomes))
     return _end_run(engine, run_id, night)
 
 
@@ -149,14 +145,6 @@ def _run_ticker(job: Job, source: SourceName) -> Outcome:
     finally:
         progress.finish(job.ticker)
     return Outcome(ticker=job.ticker, **done)
-
-
-def _with_epochs(settings: Settings, spec: str | None, epochs: int | None) -> Settings:
-    if epochs is None:
-        return settings
-    name = spec or settings.spec
-    changed = settings.get_spec(name).model_copy(update={"epochs": epochs})
-    return settings.model_copy(update={"specs": {**settings.specs, name: changed}})
 
 
 def _read_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime:

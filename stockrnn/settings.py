@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -110,6 +110,19 @@ class Settings(BaseSettings):
             return self.specs[name]
         except KeyError:
             raise UnknownSpecError(name, list(self.specs)) from None
+
+    def with_epochs(self, name: str, epochs: int | None) -> Self:
+        """Return settings in which the spec called `name` trains `epochs` epochs; None leaves it as it is.
+
+        Raises
+        ------
+        UnknownSpecError
+            There is no such spec.
+        """
+        spec = self.get_spec(name)
+        if epochs is None:
+            return self
+        return self.model_copy(update={"specs": {**self.specs, name: spec.model_copy(update={"epochs": epochs})}})
 
     @property
     def reports(self) -> Path:

@@ -39,11 +39,7 @@ def read_settings(*, spec: str | None = None, epochs: int | None = None) -> "tup
 
     settings = load_settings()
     name = spec or settings.spec
-    chosen = settings.get_spec(name)
-    if epochs is not None:
-        specs = {**settings.specs, name: chosen.model_copy(update={"epochs": epochs})}
-        settings = settings.model_copy(update={"specs": specs})
-    return settings, name
+    return settings.with_epochs(name, epochs), name
 
 
 def read_tickers_option(tickers: list[str] | None) -> list[str]:
