@@ -31,10 +31,11 @@ class TerminalProgress:
     def __init__(self, bars: "Bars") -> None:
         self._bars = bars
         self._tickers: TaskID | None = None
-        self._epochs = bars.add_task("", total=None, visible=False, note="")
+        self._epochs = bars.add_task("starting", total=None, note="")
 
     def begin(self, tickers: Sequence[str]) -> None:
-        """Show the bar of tickers where there are several."""
+        """Show the bar of tickers where there are several; the start is over."""
+        self._bars.update(self._epochs, visible=False)
         if len(tickers) > 1:
             self._tickers = self._bars.add_task("tickers", total=len(tickers), note="")
 
