@@ -99,6 +99,17 @@ class MissingTargetError(StockrnnError):
         )
 
 
+class NothingToReportError(StockrnnError):
+    """A ticker with prices, but with neither a forecast nor a backtest."""
+
+    def __init__(self, ticker: str, spec: str) -> None:
+        self.ticker, self.spec = ticker, spec
+        super().__init__(
+            f"{ticker}: no forecast and no backtest of spec {spec!r} to report; "
+            f"run 'stockrnn nightly --ticker {ticker}'"
+        )
+
+
 class HoldoutError(StockrnnError):
     """A holdout that the stored prices can't serve."""
 

@@ -36,7 +36,7 @@ DEMO_EPOCHS = 15
 
 
 def demo() -> None:
-    """Run the whole job on the built-in simulated market: no network, no server, about a minute."""
+    """Run the whole job on the built-in simulated market: no network, no server, a minute or two."""
     typer.echo(
         f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
         f"to be quick, this trains {DEMO_EPOCHS}."

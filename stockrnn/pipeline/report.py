@@ -1,9 +1,12 @@
 """Draw a ticker's report from what is stored."""
 
+from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
-from stockrnn.errors import StoreError
+import pandas as pd
+
+from stockrnn.errors import NothingToReportError, StoreError
 from stockrnn.pipeline.job import Job, read_history
 from stockrnn.store.backtests import read_latest_backtest
 from stockrnn.store.engine import reading
@@ -16,21 +19,26 @@ _RECENT_SESSIONS = 90
 def write_report(job: Job) -> Path:
     """Draw the PNG of the ticker: its latest forecast and its latest backtest. Returns where it is.
 
+    Nothing after the job's cutoff is shown, and no price that the forecast could not know.
+
     Raises
     ------
-    UnknownTickerError
+    UnknownTickerError, NothingToReportError
     StoreError
         The folder of reports can't be written.
     """
     from stockrnn.report.png import draw_report
 
     history = read_history(job)
-    forecast, backtest = read_results(job)
+    forecast, backtest = _read_results(job, history.cutoff)
+    if forecast is None and backtest is None:
+        raise NothingToReportError(job.ticker, job.spec_name)
+    known = history.values(job.target).loc[: pd.Timestamp(forecast.cutoff if forecast else history.cutoff)]
     path = job.settings.reports / f"{quote(job.ticker, safe='')}.png"
     try:
         draw_report(
             path,
-            recent=history.values(job.target).iloc[-_RECENT_SESSIONS:],
+            recent=known.iloc[-_RECENT_SESSIONS:],
             forecast=forecast,
             backtest=backtest,
             currency=history.currency,
@@ -40,11 +48,13 @@ def write_report(job: Job) -> Path:
     return path
 
 
-def read_results(job: Job) -> tuple[Forecast | None, Backtest | None]:
-    """Return the ticker's latest forecast and latest backtest, None where there is none."""
+def _read_results(job: Job, cutoff: date) -> tuple[Forecast | None, Backtest | None]:
     with reading(job.engine) as connection:
-        key = {"ticker": job.ticker, "spec": job.spec_name}
         return (
-            read_latest_forecast(connection, target=job.target, **key),
-            read_latest_backtest(connection, target=job.target, **key),
+            read_latest_forecast(
+                connection, ticker=job.ticker, target=job.target, spec=job.spec_name, through=cutoff
+            ),
+            read_latest_backtest(
+                connection, ticker=job.ticker, target=job.target, spec=job.spec_name, through=cutoff
+            ),
         )

@@ -1,6 +1,7 @@
 """Read and write backtests with their forecasts and metrics."""
 
 import math
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -62,11 +63,22 @@ def read_backtest(connection: Connection, backtest_id: str) -> Backtest | None:
     return _assemble(connection, row) if row else None
 
 
-def read_latest_backtest(connection: Connection, *, ticker: str, target: Target, spec: str) -> Backtest | None:
-    """Return the backtest of the latest holdout, of equals the one computed last; None where there is none."""
+def read_latest_backtest(
+    connection: Connection, *, ticker: str, target: Target, spec: str, through: date
+) -> Backtest | None:
+    """Return the backtest of the latest holdout that knows no session after `through`, of equals the last computed.
+
+    None where there is none.
+    """
+    later = select(backtest_forecasts.c.backtest_id).where(backtest_forecasts.c.target_session > through)
     query = (
         select(backtests)
-        .where(backtests.c.ticker == ticker, backtests.c.target == target, backtests.c.spec == spec)
+        .where(
+            backtests.c.ticker == ticker,
+            backtests.c.target == target,
+            backtests.c.spec == spec,
+            backtests.c.backtest_id.not_in(later),
+        )
         .order_by(backtests.c.holdout_through.desc(), backtests.c.created_at.desc(), backtests.c.backtest_id)
         .limit(1)
     )

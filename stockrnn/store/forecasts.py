@@ -41,11 +41,18 @@ def read_forecast(
     return Forecast(**row) if row else None
 
 
-def read_latest_forecast(connection: Connection, *, ticker: str, target: Target, spec: str) -> Forecast | None:
-    """Return the forecast with the latest cutoff, a live one before a hindcast; None where there is none."""
+def read_latest_forecast(
+    connection: Connection, *, ticker: str, target: Target, spec: str, through: date
+) -> Forecast | None:
+    """Return the forecast with the latest cutoff up to `through`, a live one before a hindcast; None without one."""
     query = (
         select(*_COLUMNS)
-        .where(forecasts.c.ticker == ticker, forecasts.c.target == target, forecasts.c.spec == spec)
+        .where(
+            forecasts.c.ticker == ticker,
+            forecasts.c.target == target,
+            forecasts.c.spec == spec,
+            forecasts.c.cutoff <= through,
+        )
         .order_by(forecasts.c.cutoff.desc(), forecasts.c.kind.desc())
         .limit(1)
     )

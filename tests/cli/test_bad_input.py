@@ -96,6 +96,7 @@ def stored(cli, price_file):
         (("retrain", "--as-of", "2015-02-27"), 1, "at least 41 are needed"),
         (("retrain", "--as-of", "2014-01-01"), 1, "0 sessions are stored up to 2013-12-31"),
         (("forecast",), 1, "stockrnn retrain --ticker META"),
+        (("report",), 1, "no forecast and no backtest"),
         (("forecast", "--as-of", "yesterday"), 2, "2020-01-31T22:00:00+00:00"),
         (("forecast", "--as-of", "2020-01-31T22:00:00"), 2, "offset"),
         (("forecast", "--as-of", "2126-01-01"), 2, "in the future"),

@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from scenario import FRIDAY_EVENING
+import pytest
+from scenario import FRIDAY_EVENING, evening
 
+from stockrnn.errors import NothingToReportError
 from stockrnn.pipeline.backtest import backtest_holdout
 from stockrnn.pipeline.forecast import forecast_next
 from stockrnn.pipeline.report import write_report
@@ -49,6 +51,24 @@ def test_a_symbol_that_is_no_file_name_is_encoded(make_job):
     retrain_if_due(job)
     forecast_next(job)
     assert write_report(job).name == "%5ESIM.png"
+
+
+def test_without_a_forecast_or_a_backtest_the_error_names_the_next_step(job):
+    with pytest.raises(NothingToReportError, match=r"SIM-FAT: no forecast and no backtest .*stockrnn nightly"):
+        write_report(job)
+
+
+def test_an_earlier_moment_shows_no_later_result(make_job, job):
+    later = make_job(as_of=evening(2012, 4, 30))
+    update_prices(later, source="simulated")
+    for one in (job, later):
+        retrain_if_due(one)
+        forecast_next(one)
+        backtest_holdout(one, parse_month("2012-02" if one is job else "2012-04"))
+    shown_later = write_report(later).read_bytes()
+    shown_earlier = write_report(job).read_bytes()
+    assert shown_earlier != shown_later
+    assert write_report(make_job(as_of=evening(2012, 4, 2))).read_bytes() == shown_earlier
 
 
 def test_status_is_well_after_a_night(job):

@@ -20,6 +20,7 @@ BARS = {"2024-01-04": (344.5, 348.15, 343.4, 347.12, 346.77, 12_099_900.0)}
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
 OPEN = datetime(2024, 1, 5, 14, 30, tzinfo=UTC)
 KEY = {"ticker": "META", "target": "open", "spec": "tutorial"}
+LATEST = KEY | {"through": date(2024, 12, 31)}
 
 
 @pytest.fixture
@@ -130,15 +131,16 @@ def test_a_forecast_that_breaks_a_rule_is_refused(engine, save, make_forecast, c
 
 
 def test_the_latest_forecast_has_the_latest_cutoff_and_is_live_before_a_hindcast(engine, save, make_forecast):
-    assert load(engine, read_latest_forecast, **KEY) is None
+    assert load(engine, read_latest_forecast, **LATEST) is None
     assert load(engine, read_last_cutoff, "META") is None
     old = make_forecast(forecast_id="old", cutoff=date(2024, 1, 3))
     hindcast = make_forecast(forecast_id="hindcast", kind="hindcast")
     save(write_forecast, hindcast, old)
-    assert load(engine, read_latest_forecast, **KEY) == hindcast
+    assert load(engine, read_latest_forecast, **LATEST) == hindcast
     save(write_forecast, make_forecast())
-    assert load(engine, read_latest_forecast, **KEY) == make_forecast()
-    assert load(engine, read_latest_forecast, **(KEY | {"ticker": "AAPL"})) is None
+    assert load(engine, read_latest_forecast, **LATEST) == make_forecast()
+    assert load(engine, read_latest_forecast, **(LATEST | {"ticker": "AAPL"})) is None
+    assert load(engine, read_latest_forecast, **(LATEST | {"through": date(2024, 1, 3)})).forecast_id == "old"
     assert load(engine, read_last_cutoff, "META") == date(2024, 1, 4)
 
 
@@ -173,17 +175,23 @@ def test_a_backtest_that_is_stored_stands(engine, save, make_backtest):
 
 
 def test_the_latest_backtest_is_that_of_the_latest_holdout_and_of_equals_the_last_one(engine, save, make_backtest):
-    assert load(engine, read_latest_backtest, **KEY) is None
-    later = {"holdout": Span(date(2020, 2, 1), date(2020, 2, 29)), "cutoff": date(2020, 1, 31)}
+    assert load(engine, read_latest_backtest, **LATEST) is None
+    february = make_backtest().forecasts.set_axis(pd.DatetimeIndex(["2020-02-03", "2020-02-04"], name="session"))
+    later = {
+        "holdout": Span(date(2020, 2, 1), date(2020, 2, 29)),
+        "cutoff": date(2020, 1, 31),
+        "forecasts": february,
+    }
     save(
         write_backtest,
         make_backtest(backtest_id="second", **later),
         make_backtest(backtest_id="first", created_at=NOON + timedelta(days=9)),
     )
-    assert load(engine, read_latest_backtest, **KEY).backtest_id == "second"
+    assert load(engine, read_latest_backtest, **LATEST).backtest_id == "second"
     save(write_backtest, make_backtest(backtest_id="third", created_at=NOON + timedelta(days=1), **later))
-    assert load(engine, read_latest_backtest, **KEY).backtest_id == "third"
-    assert load(engine, read_latest_backtest, **(KEY | {"target": "close"})) is None
+    assert load(engine, read_latest_backtest, **LATEST).backtest_id == "third"
+    assert load(engine, read_latest_backtest, **(LATEST | {"target": "close"})) is None
+    assert load(engine, read_latest_backtest, **(LATEST | {"through": date(2020, 1, 31)})).backtest_id == "first"
 
 
 def test_a_backtest_trained_on_its_holdout_is_refused(engine, save, make_backtest):
