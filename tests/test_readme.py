@@ -10,6 +10,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -112,11 +113,13 @@ def test_the_other_commands_are_those_that_other_tests_run():
     assert rest == ["make demo", "make test", "pip install ."]  # the last: tests/test_packaging.py
 
 
-def test_the_crontab_line_is_a_schedule_and_a_command_that_works():
+def test_the_crontab_line_is_a_schedule_and_a_command_that_works(newcomer):
     (block,) = _blocks("crontab")
-    *schedule, command, name = block.split()
-    assert len(schedule) == 5
-    assert f"{command} {name}" == "stockrnn nightly"
+    zone, line = block.splitlines()
+    ZoneInfo(zone.removeprefix("CRON_TZ="))
+    assert re.fullmatch(r"(\S+ ){5} cd \$HOME/stockrnn && \.venv/bin/stockrnn nightly", line)
+    done, _ = _run("stockrnn nightly", newcomer, STOCKRNN_SPECS__TUTORIAL__EPOCHS="1")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_sql_of_the_readme_answers(newcomer):
