@@ -41,12 +41,12 @@ class Split:
     @property
     def cutoff(self) -> date:
         """The last session that a model may know."""
-        return _day(self.training.index[-1])
+        return _day(self.training, -1)
 
     @property
     def sessions(self) -> Span:
         """The first and the last held-out session."""
-        return Span(_day(self.inputs.index[-self.holdout]), _day(self.inputs.index[-1]))
+        return Span(_day(self.inputs, -self.holdout), _day(self.inputs, -1))
 
 
 def split_holdout(
@@ -82,14 +82,14 @@ def split_holdout(
     if train_from is None and train_sessions is not None:
         training = training.iloc[-train_sessions:]
     if len(training) < lookback + 1:
-        raise NotEnoughHistoryError(ticker, found=len(training), needed=lookback + 1, through=_day(before.index[-1]))
+        raise NotEnoughHistoryError(ticker, found=len(training), needed=lookback + 1, through=_day(before, -1))
     return Split(training=training, inputs=pd.concat([before.iloc[-lookback:], held_out]), holdout=len(held_out))
 
 
 def _require_sessions(
     values: pd.Series, held_out: pd.Series, before: pd.Series, holdout: Span, *, ticker: str
 ) -> None:
-    stored = f"stored are {_day(values.index[0])} to {_day(values.index[-1])}"
+    stored = f"stored are {_day(values, 0)} to {_day(values, -1)}"
     if held_out.empty:
         raise HoldoutError(f"{ticker}: the holdout {holdout} has no stored session; {stored}: choose a month inside")
     if before.empty:
@@ -134,5 +134,5 @@ def judge(forecasts: pd.DataFrame, *, spec: str) -> dict[str, dict[str, float]]:
     )
 
 
-def _day(moment: object) -> date:
-    return pd.Timestamp(moment).date()  # type: ignore[arg-type]
+def _day(values: pd.Series, position: int) -> date:
+    return pd.DatetimeIndex(values.index)[position].date()

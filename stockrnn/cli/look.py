@@ -16,7 +16,8 @@ def sql(
     name: Annotated[str | None, typer.Argument(help="The query's name; see --list.")] = None,
     param: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A parameter of the query.")] = None,
     output: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How to print it.")] = "table",
-    show_list: Annotated[bool, typer.Option("--list", help="List the queries and what each answers.")] = False,  # noqa: FBT002
+    *,
+    show_list: Annotated[bool, typer.Option("--list", help="List the queries and what each answers.")] = False,
 ) -> None:
     """Run a named query of sql/queries."""
     from stockrnn.settings import load_settings

@@ -1,6 +1,7 @@
 """What a person sees: progress bars in a terminal, plain lines in a log, tables in both."""
 
 import logging
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -103,6 +104,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 
 def _write_cell(cell: object) -> str:
-    if cell is None or cell != cell:  # noqa: PLR0124  # NaN
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return "-"
     return f"{cell:.4f}" if isinstance(cell, float) else str(cell)

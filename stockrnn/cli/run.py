@@ -70,7 +70,8 @@ def retrain(
     spec: SpecOption = None,
     as_of: AsOfOption = None,
     epochs: EpochsOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Train even where no training is due.")] = False,  # noqa: FBT002
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Train even where no training is due.")] = False,
 ) -> None:
     """Train the models that are due, on the stored prices."""
     from stockrnn.pipeline.retrain import retrain_if_due

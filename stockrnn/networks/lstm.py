@@ -32,7 +32,7 @@ class HoistedLSTM(keras.layers.LSTM):  # type: ignore[misc]  # keras has no type
         return tf.transpose(outputs, (1, 0, 2)) if self.return_sequences else outputs[-1]
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]
+@tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow has no types
 def _recur(inputs: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
     """Run the recurrence: inputs (time, batch, 4 units), kernel (units, 4 units), to (time, batch, units)."""
     steps, units = inputs.shape[0], kernel.shape[0]

@@ -138,7 +138,7 @@ class _Compiled:
         model, optimizer = self.model, self.optimizer
         size, lookback = self.network.batch_size, self.network.lookback
 
-        @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+        @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # tensorflow has no types
         def train_step(x: Any, y: Any, weight: Any) -> Any:  # noqa: ANN401
             self.traces += 1
             with tf.GradientTape() as tape:
@@ -149,7 +149,7 @@ class _Compiled:
             optimizer.apply(gradients, model.trainable_variables)
             return total
 
-        @tf.function(  # type: ignore[untyped-decorator]
+        @tf.function(  # type: ignore[untyped-decorator]  # tensorflow has no types
             input_signature=[
                 tf.TensorSpec((None, lookback, 1), tf.float32),
                 tf.TensorSpec((None,), tf.float32),
@@ -172,7 +172,7 @@ class _Compiled:
 
         shape = (self.network.batch_size, self.network.lookback, 1)
 
-        @tf.function(jit_compile=True, input_signature=[tf.TensorSpec(shape, tf.float32)])  # type: ignore[untyped-decorator]
+        @tf.function(jit_compile=True, input_signature=[tf.TensorSpec(shape, tf.float32)])  # type: ignore[untyped-decorator]  # tensorflow has no types
         def predict_batch(x: Any) -> Any:  # noqa: ANN401
             return self.model(x, training=False)[:, 0]
 

@@ -104,7 +104,7 @@ class Page:
     def balanced_width(self, text: str, *, width: float, size: float, bold: bool = False) -> float:
         """Return the least width, in steps of 10 pixels, that takes no more lines than `width` does."""
         lines = len(self.wrap(text, width=width, size=size, bold=bold))
-        while len(self.wrap(text, width=width - 10, size=size, bold=bold)) == lines and width > 100:  # noqa: PLR2004
+        while len(self.wrap(text, width=width - 10, size=size, bold=bold)) == lines and width > 100:  # noqa: PLR2004  # pixels
             width -= 10
         return width
 

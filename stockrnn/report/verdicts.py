@@ -40,7 +40,7 @@ def draw_words(page: Page, box: Box, backtest: Backtest | None, *, currency: str
     sentences = NO_BACKTEST if backtest is None else describe_backtest(backtest, currency=currency)
     page.write(box.left, box.top, "What the forecast is worth", size=12.5, bold=True)
     text = f"{text[:1].upper()}{text[1:]}."
-    size = _VERDICT_SIZE if len(page.wrap(text, width=box.width, size=_VERDICT_SIZE, bold=True)) <= 2 else 16.0  # noqa: PLR2004
+    size = _VERDICT_SIZE if len(page.wrap(text, width=box.width, size=_VERDICT_SIZE, bold=True)) <= 2 else 16.0  # noqa: PLR2004  # lines
     width = page.balanced_width(text, width=box.width, size=size, bold=True)
     top = page.write_wrapped(Box(box.left, box.top + 38, width, 0), text, size=size, bold=True) + 10
     for sentence in sentences:

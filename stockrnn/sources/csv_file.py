@@ -27,6 +27,7 @@ _TITLES = {
 }
 _LAYOUT = "expected Yahoo's CSV export, Date,Open,High,Low,Close,Adj Close,Volume"
 _DOWNLOAD = "download it again"
+_LONGEST_SHOWN = 40
 # No year 0: numpy reads it, datetime.date has none.
 _DATE = re.compile(
     r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -163,7 +164,7 @@ def _squash(name: str) -> str:
 
 
 def _show(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")  # noqa: PLR2004
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
 
 
 def _parse(path: Path, text: str, places: dict[str, int], *, width: int) -> pd.DataFrame:
