@@ -2,6 +2,8 @@
 
 import logging
 import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,16 +18,19 @@ from sqlalchemy import Engine
 from flows import tasks
 from flows.progress import current_progress
 from stockrnn.errors import StockrnnError
+from stockrnn.pipeline.feed import open_feed
 from stockrnn.pipeline.forecast import Issued
-from stockrnn.pipeline.job import Job
+from stockrnn.pipeline.job import Job, require_fresh
 from stockrnn.pipeline.tickers import choose_tickers
-from stockrnn.settings import load_settings
+from stockrnn.settings import Settings, load_settings
 from stockrnn.store.engine import writing
 from stockrnn.store.migrate import open_store
 from stockrnn.store.runs import write_run_end, write_run_start
 from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +59,27 @@ class Night:
         return tuple(outcome for outcome in self.outcomes if outcome.error)
 
     @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong: a line a ticker, but one for all that a single outage stopped."""
+        by_error: dict[str, list[str]] = {}
+        for outcome in self.failed:
+            by_error.setdefault(str(outcome.error), []).append(outcome.ticker)
+        return tuple(
+            error if error.startswith(f"{tickers[0]}:") else f"{_join(tickers)}: {error}"
+            for error, tickers in by_error.items()
+        )
+
+    @property
     def summary(self) -> str:
         """One line: how many tickers were forecast, and which failed and why."""
         done = len(self.outcomes) - len(self.failed)
-        failures = "; ".join(str(outcome.error) for outcome in self.failed)
+        failures = "; ".join(self.failures)
         return f"{done} of {len(self.outcomes)} tickers done" + (f"; failed: {failures}" if failures else "")
+
+
+def _join(tickers: Sequence[str]) -> str:
+    more = len(tickers) - _MOST_NAMED
+    return ", ".join(tickers[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name_run() -> str:
@@ -72,7 +93,7 @@ def _name_run() -> str:
 def nightly(
     tickers: list[Ticker] | None = None,
     as_of: datetime | None = None,
-    source: SourceName = "stored",
+    source: SourceName = "yahoo",
     spec: str | None = None,
     epochs: int | None = None,
 ) -> State[Night]:
@@ -81,7 +102,7 @@ def nightly(
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
         as_of: the run's "now", in UTC unless it has an offset; none means now. An earlier one gives hindcasts.
-        source: where prices come from; "stored" downloads nothing.
+        source: where prices come from; "stored" downloads nothing, "simulated" is the built-in market.
         spec: the model configuration; none means the one of stockrnn.toml.
         epochs: train so many epochs instead of the spec's.
     """
@@ -96,12 +117,12 @@ def nightly(
     parameters = {"tickers": chosen, "source": source, "spec": spec_name, "epochs": trained}
     run_id = _start_run(engine, moment, wall, parameters)
     current_progress().begin(chosen)
-    outcomes = [
-        _run_ticker(
-            Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec_name, as_of=moment, wall=wall), source
-        )
+    jobs = [
+        Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec_name, as_of=moment, wall=wall)
         for ticker in chosen
     ]
+    failed = _update_prices(settings, jobs, source)
+    outcomes = [_run_ticker(job, source, failed.get(job.ticker)) for job in jobs]
     night = Night(as_of=moment, spec=spec_name, epochs=trained, outcomes=tuple(outcomes))
     return _end_run(engine, run_id, night)
 
@@ -126,25 +147,44 @@ def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own p
     raise StockrnnError(f"the night ended as {state.name}: {state.message}")
 
 
-def _run_ticker(job: Job, source: SourceName) -> Outcome:
-    """Run all steps for one ticker; whatever goes wrong stays with it."""
-    progress = current_progress()
+def _update_prices(settings: Settings, jobs: Sequence[Job], source: SourceName) -> dict[str, str]:
+    """Update all tickers one after the other; return what went wrong, by ticker."""
+    failed: dict[str, str] = {}
+    with open_feed(settings, source) as feed:
+        for job in jobs:
+            with _keeping_failures(job, failed):
+                tasks.update(job, feed)
+    return failed
+
+
+def _run_ticker(job: Job, source: SourceName, failure: str | None) -> Outcome:
+    """Run all other steps for one ticker; whatever goes wrong stays with it."""
     done: dict[str, Any] = {}
+    failed = {job.ticker: failure} if failure else {}
+    if failure is None:
+        with _keeping_failures(job, failed):
+            if source == "yahoo":
+                require_fresh(job)
+            tasks.retrain(job)
+            done["issued"] = tasks.forecast(job)
+            done["backtest"] = tasks.backtest(job)
+            done["report"] = tasks.report(job)
+    current_progress().finish(job.ticker)
+    return Outcome(ticker=job.ticker, error=failed.get(job.ticker), **done)
+
+
+@contextmanager
+def _keeping_failures(job: Job, failed: dict[str, str]) -> Iterator[None]:
+    """Note what goes wrong inside the block instead of raising it: a bad ticker never stops the others."""
     try:
-        tasks.update(job, source)
-        tasks.retrain(job)
-        done["issued"] = tasks.forecast(job)
-        done["backtest"] = tasks.backtest(job)
-        done["report"] = tasks.report(job)
+        yield
     except StockrnnError as error:
-        done["error"] = str(error)
-        LOG.error("%s", error)  # noqa: TRY400  # it explains itself; a traceback would only hide it
+        if str(error) not in failed.values():  # an outage is said once, not once a ticker
+            LOG.error("%s", error)  # noqa: TRY400  # it explains itself; a traceback would only hide it
+        failed[job.ticker] = str(error)
     except Exception as error:
-        done["error"] = f"{job.ticker}: {type(error).__name__}: {error}"
+        failed[job.ticker] = f"{job.ticker}: {type(error).__name__}: {error}"
         LOG.exception("%s: unexpected failure", job.ticker)
-    finally:
-        progress.finish(job.ticker)
-    return Outcome(ticker=job.ticker, **done)
 
 
 def _read_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime:

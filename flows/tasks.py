@@ -10,11 +10,12 @@ from prefect.cache_policies import NO_CACHE
 from flows.progress import announcing, current_progress
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
+from stockrnn.pipeline.feed import Feed
 from stockrnn.pipeline.forecast import Issued, forecast_next
 from stockrnn.pipeline.job import Job
 from stockrnn.pipeline.report import write_report
 from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.types import Backtest, SourceName
+from stockrnn.types import Backtest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,11 +31,9 @@ def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 @_step("update prices")
-def update(job: Job, source: SourceName) -> None:
+def update(job: Job, feed: Feed) -> None:
     """Bring the ticker's prices up to date."""
-    from stockrnn.pipeline.update import update_prices
-
-    written = update_prices(job, source=source)
+    written = feed.update(job)
     if written is not None:
         current_progress().step(job.ticker, f"prices: {written}")
 

@@ -2,24 +2,43 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
 from stockrnn.types import BAR_COLUMNS, PRICE_COLUMNS, Bars, PriceIssue
 
+MISSING_SESSION = "missing_session"
 _OHLC = ("open", "high", "low", "close")
 # Yahoo's adjusted floats disagree in the last digits: a high may lie that much (relative) below the close.
 _NOISE = 1e-6
+_REASONS = {
+    "jump": "the prices are about 100 times off those of the sessions before, and no split explains it",
+    "split_not_applied": "a split took place, but the prices before it are not restated yet",
+}
+# No listed price moves by that factor from one session to the next; pence taken for pounds do.
+_JUMP = 50.0
+_FIRST_ROWS = 11
+# A split is restated within days or, where the history is wrong, never: a crash long ago must not be taken for one.
+_RECENT_ROWS = 10
+_SMALLEST_SPLIT = math.log(1.4)
 
 
-def check_bars(rows: pd.DataFrame, *, closes: pd.Series, as_of: datetime) -> Bars:
+def check_bars(
+    rows: pd.DataFrame,
+    *,
+    closes: pd.Series,
+    as_of: datetime,
+    settle_hours: float = 0,
+    splits: Mapping[date, float] | None = None,
+) -> Bars:
     """Separate the bars that can be trusted from those to keep aside.
 
-    A row is kept aside for the first reason that applies: `not_a_session`, `session_not_closed`,
+    A row is kept aside for the first reason that applies: `not_a_session`, `session_not_settled`,
     `missing_price` (NaN in open, high, low or close, or infinity in any column), `non_positive_price`,
-    `high_low_contradiction`, `negative_volume`.
+    `high_low_contradiction`, `negative_volume`, `jump` (about 100 times the prices around it, or a hundredth),
+    `split_not_applied` (after a recent split whose ratio the prices before it do not have yet).
 
     Parameters
     ----------
@@ -28,16 +47,22 @@ def check_bars(rows: pd.DataFrame, *, closes: pd.Series, as_of: datetime) -> Bar
         missing).
     closes
         When each session closes: index `session` (naive midnight, ascending), values aware UTC.
-    as_of
-        Sessions that close later are not settled.
+    as_of, settle_hours
+        Sessions that closed less than `settle_hours` before `as_of` are not settled.
+    splits
+        New shares per old by the first session that trades in them.
     """
     rows = rows.sort_values("session", ignore_index=True)
-    faults = _find_faults(rows, closes, as_of)
+    settled_by = as_of - timedelta(hours=settle_hours)
+    faults = _find_faults(rows, closes, settled_by)
+    good = np.asarray(~np.stack(list(faults.values())).any(axis=0))
+    faults |= {"jump": _find_jumps(rows, good)}
+    faults |= {"split_not_applied": _find_unapplied(rows, good & ~faults["jump"], splits or {})}
     faulty = np.stack(list(faults.values()))  # (kinds, rows)
     bad = np.asarray(faulty.any(axis=0))
     return Bars(
         frame=_index_by_session(rows.loc[~bad]),
-        issues=tuple(_describe(rows.loc[bad], faulty[:, bad].argmax(axis=0), list(faults), closes, as_of)),
+        issues=tuple(_describe(rows.loc[bad], faulty[:, bad].argmax(axis=0), list(faults), closes, settled_by)),
     )
 
 
@@ -57,7 +82,7 @@ def _find_faults(rows: pd.DataFrame, closes: pd.Series, as_of: datetime) -> dict
     not_positive = np.stack([values[column] <= 0 for column in PRICE_COLUMNS])  # (5, N)
     return {
         "not_a_session": positions < 0,
-        "session_not_closed": positions >= closed,
+        "session_not_settled": positions >= closed,
         "missing_price": np.isnan(ohlc).any(axis=0) | infinite.any(axis=0),
         "non_positive_price": not_positive.any(axis=0),
         "high_low_contradiction": _contradicts(*ohlc),
@@ -76,6 +101,48 @@ def _contradicts(opens: np.ndarray, highs: np.ndarray, lows: np.ndarray, closes:
     too_low = highs < np.maximum(np.maximum(opens, closes), lows) * (1 - _NOISE)
     too_high = lows > np.minimum(opens, closes) * (1 + _NOISE)
     return np.asarray(too_low | too_high)
+
+
+def _find_jumps(rows: pd.DataFrame, good: np.ndarray) -> np.ndarray:
+    """Return the good rows whose prices are about 100 times off the last good ones. Shape (N,)."""
+    prices = rows.loc[good, list(_OHLC)].to_numpy()  # (n, 4)
+    found = np.zeros(len(rows), dtype=bool)
+    if len(prices):
+        # the first rows could be the wrong ones
+        level = np.median(prices[:_FIRST_ROWS, -1])
+        found[np.flatnonzero(good)] = _is_off(prices, level)
+    return found
+
+
+def _is_off(prices: np.ndarray, level: float) -> np.ndarray:
+    before = np.concatenate([[level], prices[:-1, -1]])  # (n,)
+    ratios = prices / before[:, None]  # (n, 4)
+    if ratios.max() < _JUMP and ratios.min() > 1 / _JUMP:
+        return np.zeros(len(prices), dtype=bool)
+    off = []
+    for bar in prices:
+        off.append(bar.max() > level * _JUMP or bar.min() < level / _JUMP)
+        level = level if off[-1] else bar[-1]
+    return np.array(off)
+
+
+def _find_unapplied(rows: pd.DataFrame, good: np.ndarray, splits: Mapping[date, float]) -> np.ndarray:
+    """Return the rows from the first recent split on that the rows before it do not know. Shape (N,)."""
+    sessions = pd.DatetimeIndex(rows["session"])
+    closes = rows["close"].to_numpy()
+    for ex_date, ratio in sorted(splits.items()):
+        at = int(sessions.searchsorted(pd.Timestamp(ex_date)))
+        before, after = np.flatnonzero(good[:at]), at + np.flatnonzero(good[at:])
+        recent = 0 < len(after) <= _RECENT_ROWS and len(before)
+        if recent and _is_unapplied(closes[after[0]] / closes[before[-1]], ratio):
+            return np.asarray(sessions >= pd.Timestamp(ex_date))
+    return np.zeros(len(rows), dtype=bool)
+
+
+def _is_unapplied(change: float, ratio: float) -> bool:
+    """Whether the price changed by the split itself: nearer to 1 / ratio than to 1, for splits that stand out."""
+    size = abs(math.log(ratio))
+    return size > _SMALLEST_SPLIT and abs(math.log(change) + math.log(ratio)) < size / 2
 
 
 def _describe(
@@ -101,8 +168,8 @@ def _detail(kind: str, session: pd.Timestamp, bar: Mapping[str, float], closes: 
     match kind:
         case "not_a_session":
             return f"the exchange has no session on {session:%A} {session.date()}"
-        case "session_not_closed":
-            return f"the session closes at {closes[session]:%Y-%m-%d %H:%M} UTC, after {_in_utc(as_of)}"
+        case "session_not_settled":
+            return f"the session closes at {closes[session]:%Y-%m-%d %H:%M} UTC, too late for {_in_utc(as_of)}"
         case "missing_price":
             missing = [c for c in BAR_COLUMNS if math.isinf(bar[c]) or (c in _OHLC and math.isnan(bar[c]))]
             return ", ".join(f"{c} is {bar[c] if math.isinf(bar[c]) else 'missing'}" for c in missing)
@@ -111,7 +178,7 @@ def _detail(kind: str, session: pd.Timestamp, bar: Mapping[str, float], closes: 
         case "high_low_contradiction":
             return _detail_contradiction(bar)
         case _:
-            return f"volume is {bar['volume']}"
+            return _REASONS.get(kind) or f"volume is {bar['volume']}"
 
 
 def _in_utc(moment: datetime) -> str:
@@ -124,4 +191,17 @@ def _detail_contradiction(bar: Mapping[str, float]) -> str:
     return ", ".join(
         [f"high {bar['high']} is below {c} {bar[c]}" for c in above]
         + [f"low {bar['low']} is above {c} {bar[c]}" for c in below]
+    )
+
+
+def find_gaps(expected: pd.DatetimeIndex, known: pd.DatetimeIndex) -> tuple[PriceIssue, ...]:
+    """Return an issue `missing_session` for each expected session that is not among the known ones."""
+    return tuple(
+        PriceIssue(
+            session=session.date(),
+            kind=MISSING_SESSION,
+            detail="the exchange was open and the source has no bar of the session",
+            raw={"session": str(session.date())},
+        )
+        for session in expected.difference(known)
     )

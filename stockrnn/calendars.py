@@ -1,10 +1,10 @@
-"""Sessions, not dates: what an exchange's calendar says about a ticker.
+"""Sessions, not dates: what an exchange's calendar says.
 
 Times are aware UTC datetimes, sessions exchange-local dates. Source: the `exchange_calendars` package.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 import exchange_calendars as xc
@@ -14,45 +14,7 @@ from exchange_calendars.errors import InvalidCalendarName
 
 from stockrnn.errors import UnknownCalendarError, UsageError
 
-# Yahoo's suffix -> the exchange's market identifier code
-_BY_SUFFIX = {
-    "": "XNYS",
-    "L": "XLON",
-    "T": "XTKS",
-    "DE": "XETR",
-    "F": "XFRA",
-    "HK": "XHKG",
-    "TO": "XTSE",
-    "PA": "XPAR",
-    "AS": "XAMS",
-    "SW": "XSWX",
-    "AX": "XASX",
-}
 _FIRST = pd.Timestamp("1960-01-01")
-
-
-def calendar_name(ticker: str) -> str:
-    """Return the name of the calendar a Yahoo ticker trades on.
-
-    Raises
-    ------
-    UnknownCalendarError
-        The suffix is not in the table; the calendar must be named.
-
-    >>> calendar_name("BRK-B"), calendar_name("0700.HK"), calendar_name("BTC-USD")
-    ('XNYS', 'XHKG', '24/7')
-    """
-    if ticker.endswith("-USD"):
-        return "24/7"
-    if ticker.endswith("=X"):
-        return "24/5"
-    suffix = ticker.partition(".")[2]
-    if suffix not in _BY_SUFFIX:
-        raise UnknownCalendarError(
-            f"{ticker}: no exchange is known for the suffix '.{suffix}'; name its calendar with --calendar, "
-            "for instance --calendar XSTO"
-        )
-    return _BY_SUFFIX[suffix]
 
 
 @dataclass(frozen=True)
@@ -63,11 +25,14 @@ class Calendar:
     ----------
     name
         Market identifier code, or `24/7`, `24/5`.
+    timezone
+        Where the exchange's dates are counted, such as `America/New_York`.
     table
         Index `session` (naive midnight, ascending), columns `opens` and `closes` (aware UTC).
     """
 
     name: str
+    timezone: str
     table: pd.DataFrame
 
     def sessions(self, first: date, last: date) -> pd.DatetimeIndex:
@@ -90,6 +55,14 @@ class Calendar:
             first = self.table.index[0].date()
             raise UsageError(f"no session of {self.name} is known to have closed by {as_of}; the first is {first}")
         return self._session(closed - 1)
+
+    def last_settled(self, as_of: datetime, *, settle_hours: float) -> date:
+        """Return the last session that closed at least `settle_hours` before `as_of`: its bar is final by then."""
+        return self.last_closed(as_of - timedelta(hours=settle_hours))
+
+    def back(self, session: date, count: int) -> date:
+        """Return the session `count` sessions before `session`, or the calendar's first."""
+        return self._session(max(int(self.table.index.searchsorted(pd.Timestamp(session))) - count, 0))
 
     def next_to_open(self, as_of: datetime) -> date:
         """Return the first session that has not opened at `as_of`."""
@@ -126,7 +99,7 @@ def load_calendar(name: str, *, through_year: int) -> Calendar:
     last = pd.Timestamp(year=through_year, month=12, day=31)
     calendar = xc.get_calendar(name, start=first, end=min(last, bounds.bound_max() or last))
     table = pd.DataFrame({"opens": calendar.opens, "closes": calendar.closes})
-    return Calendar(name, table.rename_axis("session"))
+    return Calendar(name, str(calendar.tz), table.rename_axis("session"))
 
 
 def calendar_at(name: str, as_of: datetime) -> Calendar:

@@ -54,6 +54,61 @@ class PriceFileError(StockrnnError):
         super().__init__(f"{where}: {problem}; {remedy}")
 
 
+class PriceSourceError(StockrnnError):
+    """A source that could not answer, for a reason that may pass: an outage, not a verdict on the ticker.
+
+    `affects_all` says that asking for another ticker would fail the same way.
+    """
+
+    def __init__(self, problem: str, *, affects_all: bool = False) -> None:
+        self.problem, self.affects_all = problem, affects_all
+        super().__init__(
+            f"Yahoo can't be reached or gives no usable answer: {problem}; nothing was changed. Run it again later, "
+            "or bring prices in with 'stockrnn prices import FILE --ticker META', or try '--source simulated'"
+        )
+
+
+class RateLimitedError(PriceSourceError):
+    """The source refuses further requests for some time."""
+
+    def __init__(self) -> None:
+        super().__init__("it refuses further requests for now (HTTP 429)", affects_all=True)
+
+
+class NoPriceDataError(StockrnnError):
+    """The source answers, but has nothing for this ticker: a wrong symbol, a delisting, a new name."""
+
+    def __init__(self, ticker: str, reason: str) -> None:
+        self.ticker, self.reason = ticker, reason
+        super().__init__(
+            f"{ticker}: Yahoo has no prices of it ({reason}); check the symbol: it may be misspelt, delisted or "
+            "renamed (a new name is a new ticker here, nothing is merged by itself)"
+        )
+
+
+class StalePricesError(StockrnnError):
+    """Prices that end before the last settled session, so that no forecast can be issued in time."""
+
+    def __init__(self, ticker: str, *, last_session: date, behind: int) -> None:
+        self.ticker, self.last_session, self.behind = ticker, last_session, behind
+        super().__init__(
+            f"{ticker}: the last stored session is {last_session}, {behind} later ones have settled and no usable "
+            "bar of them has come yet; no forecast is issued, the next night asks again ('stockrnn prices check' shows "
+            "what is missing)"
+        )
+
+
+class WrongCalendarError(UsageError):
+    """A ticker whose calendar belongs to another exchange than the source says."""
+
+    def __init__(self, ticker: str, *, calendar: str, expected: str, found: str) -> None:
+        self.ticker = ticker
+        super().__init__(
+            f"{ticker}: its calendar {calendar} is that of {expected}, but Yahoo says it trades in {found}; name the "
+            f'right calendar in stockrnn.toml, such as [calendars] "{ticker}" = "XTKS"'
+        )
+
+
 class MixedSourcesError(StockrnnError):
     """Simulated and real prices must never meet under one ticker."""
 

@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -75,6 +76,11 @@ class Settings(BaseSettings):
     spec: str = "tutorial"
     seed: int = Field(default=0, ge=0, lt=2**32)
     missed_after_hours: float = Field(default=12, ge=0)
+    settle_hours: float = Field(default=4, ge=0, le=72)
+    history_from: date = date(2010, 1, 1)
+    requests_per_second: float = Field(default=2, gt=0)
+    inactive_after_nights: int = Field(default=5, ge=2)
+    calendars: dict[Ticker, str] = Field(default_factory=dict)
     specs: dict[str, Spec] = Field(default_factory=dict)
 
     @field_validator("tickers", mode="before")

@@ -15,7 +15,8 @@ from stockrnn.errors import InvalidTickerError, UsageError
 
 Target: TypeAlias = Literal["open", "high", "low", "close", "adj_close"]
 Kind: TypeAlias = Literal["live", "hindcast"]
-SourceName: TypeAlias = Literal["simulated", "stored"]
+SourceName: TypeAlias = Literal["yahoo", "simulated", "stored"]
+ActionKind: TypeAlias = Literal["dividend", "split", "capital_gain"]
 Weights: TypeAlias = list[np.ndarray]
 
 PRICE_COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close")
@@ -183,6 +184,46 @@ class Bars:
 
     frame: pd.DataFrame
     issues: tuple[PriceIssue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A corporate action.
+
+    Attributes
+    ----------
+    ex_date
+        The first session that trades without it.
+    value
+        `dividend` and `capital_gain`: cash per share, on the same basis as the stored prices; `split`: new shares
+        per old.
+    """
+
+    ex_date: date
+    kind: ActionKind
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """What a source answered for one ticker.
+
+    Attributes
+    ----------
+    rows
+        Columns `session` (naive midnight, unique, ascending) and `BAR_COLUMNS` (float64, NaN where missing), as
+        the source tells them: not checked, and perhaps of a session that is still open.
+    actions
+        The corporate actions of the same span, and those announced for later.
+    issues
+        Rows that the source sent and that are not in `rows`.
+    """
+
+    rows: pd.DataFrame
+    actions: tuple[Action, ...]
+    issues: tuple[PriceIssue, ...]
+    currency: str | None
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

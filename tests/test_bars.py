@@ -94,8 +94,8 @@ def test_a_session_counts_from_its_close_on():
     rows = make_rows({}, {})
     before = check_bars(rows, closes=CLOSES, as_of=datetime(2020, 1, 3, 20, 59, 59, tzinfo=UTC))
     (issue,) = before.issues
-    assert (issue.kind, issue.session) == ("session_not_closed", date(2020, 1, 3))
-    assert issue.detail == "the session closes at 2020-01-03 21:00 UTC, after 2020-01-03 20:59 UTC"
+    assert (issue.kind, issue.session) == ("session_not_settled", date(2020, 1, 3))
+    assert issue.detail == "the session closes at 2020-01-03 21:00 UTC, too late for 2020-01-03 20:59 UTC"
     assert list(before.frame.index) == [SESSIONS[0]]
     assert check_bars(rows, closes=CLOSES, as_of=datetime(2020, 1, 3, 21, tzinfo=UTC)).issues == ()
 
@@ -137,7 +137,7 @@ def test_the_first_reason_counts():
         "high_low_contradiction",
         "non_positive_price",
         "missing_price",
-        "session_not_closed",
+        "session_not_settled",
         "not_a_session",
     ]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stockrnn.calendars import calendar_at, calendar_name, load_calendar
+from stockrnn.calendars import calendar_at, load_calendar
 from stockrnn.errors import UnknownCalendarError, UsageError
 from stockrnn.sources.csv_file import read_price_file
 
@@ -139,35 +139,6 @@ def test_a_calendar_reaches_a_year_beyond_the_moment_asked_about():
 
 def test_loading_a_calendar_again_costs_nothing():
     assert load() is load()
-
-
-@pytest.mark.parametrize(
-    ("ticker", "name"),
-    [
-        ("META", "XNYS"),
-        ("BRK-B", "XNYS"),
-        ("^GSPC", "XNYS"),
-        ("SIM-WALK", "XNYS"),
-        ("0700.HK", "XHKG"),
-        ("7203.T", "XTKS"),
-        ("SHEL.L", "XLON"),
-        ("SAP.DE", "XETR"),
-        ("BTC-USD", "24/7"),
-        ("EURUSD=X", "24/5"),
-    ],
-)
-def test_a_tickers_suffix_names_its_exchange(ticker, name):
-    assert calendar_name(ticker) == name
-
-
-def test_every_exchange_in_the_table_has_a_calendar():
-    for suffix in ("", ".L", ".T", ".DE", ".F", ".HK", ".TO", ".PA", ".AS", ".SW", ".AX"):
-        assert load(calendar_name(f"A{suffix}")).next_session(date(2024, 1, 4)) == date(2024, 1, 5)
-
-
-def test_an_unknown_suffix_asks_for_the_calendar():
-    with pytest.raises(UnknownCalendarError, match=r"VOLV-B\.ST.*'\.ST'.*--calendar"):
-        calendar_name("VOLV-B.ST")
 
 
 def test_an_unknown_calendar_is_named():

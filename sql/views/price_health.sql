@@ -1,9 +1,10 @@
 -- What is stored of each ticker and what is wrong with it: one row a ticker.
+-- updated_at: when a source last answered; where none ever did, when the newest bar came in.
 with stored as (
     select
         prices.ticker,
         count(*) as sessions,
-        max(prices.observed_at) as updated_at
+        max(prices.observed_at) as observed_at
     from prices
     group by prices.ticker
 ),
@@ -11,7 +12,8 @@ with stored as (
 issues as (
     select
         price_issues.ticker,
-        count(*) as open_issues
+        count(*) as open_issues,
+        count(*) filter (where price_issues.kind = 'missing_session') as sessions_missing
     from price_issues
     where price_issues.resolved_at is null
     group by price_issues.ticker
@@ -23,9 +25,14 @@ select
     instruments.active,
     instruments.first_session,
     instruments.last_session,
-    stored.updated_at,
+    coalesce(instruments.updated_at, stored.observed_at) as updated_at,
     coalesce(stored.sessions, 0) as sessions,
-    coalesce(issues.open_issues, 0) as open_issues
+    coalesce(issues.sessions_missing, 0) as sessions_missing,
+    coalesce(issues.open_issues, 0) as open_issues,
+    cast(
+        floor(julianday(current_timestamp) - julianday(coalesce(instruments.updated_at, stored.observed_at)))
+        as integer
+    ) as days_since_update
 from instruments
 left join stored on instruments.ticker = stored.ticker
 left join issues on instruments.ticker = issues.ticker

@@ -28,7 +28,7 @@ EpochsOption: TypeAlias = Annotated[
     int | None, typer.Option("--epochs", min=1, metavar="N", help="Train so many epochs instead of the spec's.")
 ]
 SourceOption: TypeAlias = Annotated[
-    Literal["simulated", "stored"],
+    Literal["yahoo", "simulated", "stored"],
     typer.Option("--source", help="Where prices come from; stored downloads nothing."),
 ]
 

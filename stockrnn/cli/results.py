@@ -49,8 +49,8 @@ def print_night(night: "Night", *, home: Path) -> None:
     for outcome in behind:
         count = outcome.issued.sessions_behind if outcome.issued else 0
         typer.echo(f"warning: {outcome.ticker}: sessions closed since the last stored one: {count}", err=True)
-    for outcome in night.failed:
-        typer.echo(f"error: {outcome.error}", err=True)
+    for failure in night.failures:
+        typer.echo(f"error: {failure}", err=True)
     count = len(night.outcomes)
     typer.echo(f"{count - len(night.failed)} of {count} tickers done; everything is in {home}")
 

@@ -47,7 +47,7 @@ def demo() -> None:
 def nightly(
     ticker: TickersOption = None,
     as_of: AsOfOption = None,
-    source: SourceOption = "stored",
+    source: SourceOption = "yahoo",
     spec: SpecOption = None,
     epochs: EpochsOption = None,
 ) -> None:

@@ -7,11 +7,13 @@ from functools import cached_property
 import pandas as pd
 from sqlalchemy import Engine
 
-from stockrnn.calendars import Calendar, calendar_at, calendar_name
-from stockrnn.errors import MissingTargetError, NotEnoughHistoryError, UnknownTickerError
+from stockrnn.calendars import Calendar, calendar_at
+from stockrnn.errors import MissingTargetError, NotEnoughHistoryError, StalePricesError, UnknownTickerError
+from stockrnn.exchanges import calendar_name
 from stockrnn.settings import Settings, Spec
 from stockrnn.store.engine import reading
-from stockrnn.store.prices import is_simulated, read_bars, read_calendar_name, read_currency
+from stockrnn.store.instruments import Instrument, read_instrument
+from stockrnn.store.prices import is_simulated, read_bars
 from stockrnn.types import Target
 
 
@@ -44,6 +46,16 @@ class Job:
         """The configuration of the model; `UnknownSpecError` if there is none of that name."""
         return self.settings.get_spec(self.spec_name)
 
+    def find_calendar(self, stored: Instrument | None) -> Calendar:
+        """Return the ticker's calendar: the one of the settings, else the stored one, else by its symbol.
+
+        Raises
+        ------
+        UnknownCalendarError
+        """
+        named = self.settings.calendars.get(self.ticker) or (stored and stored.calendar)
+        return calendar_at(named or calendar_name(self.ticker), self.as_of)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
@@ -54,7 +66,7 @@ class History:
     bars
         Index `session`, columns `BAR_COLUMNS`; the last row is the cutoff's.
     sessions_behind
-        Sessions that had closed at `as_of` and are later than the cutoff: 0 when up to date.
+        Sessions later than the cutoff whose bars should be there at `as_of`: 0 when up to date.
     simulated
         The prices come from the simulated market, whose time is simulated too.
     """
@@ -94,23 +106,36 @@ def read_history(job: Job) -> History:
         None is stored of a session that had closed at `as_of`.
     """
     with reading(job.engine) as connection:
-        name = read_calendar_name(connection, job.ticker)
+        instrument = read_instrument(connection, job.ticker)
         bars = read_bars(connection, job.ticker)
         simulated = is_simulated(connection, job.ticker)
-        currency = read_currency(connection, job.ticker)
     if bars.empty:
         raise UnknownTickerError(job.ticker)
-    calendar = calendar_at(name or calendar_name(job.ticker), job.as_of)
+    calendar = job.find_calendar(instrument)
     last_closed = calendar.last_closed(job.as_of)
     known = bars.loc[: pd.Timestamp(last_closed)]
     if known.empty:
         raise NotEnoughHistoryError(job.ticker, found=0, needed=1, through=last_closed)
-    behind = calendar.sessions(pd.Timestamp(known.index[-1]).date(), last_closed)
+    # the simulated market has its figures at the close
+    settled = calendar.last_settled(job.as_of, settle_hours=0 if simulated else job.settings.settle_hours)
+    behind = calendar.sessions(pd.Timestamp(known.index[-1]).date(), settled)
     return History(
         ticker=job.ticker,
         bars=known,
         calendar=calendar,
-        currency=currency,
+        currency=instrument.currency if instrument else None,
         sessions_behind=max(len(behind) - 1, 0),
         simulated=simulated,
     )
+
+
+def require_fresh(job: Job) -> None:
+    """Refuse prices that end before the last settled session: a forecast from them would come too late.
+
+    Raises
+    ------
+    StalePricesError, UnknownTickerError, NotEnoughHistoryError
+    """
+    history = read_history(job)
+    if history.sessions_behind:
+        raise StalePricesError(job.ticker, last_session=history.cutoff, behind=history.sessions_behind)

@@ -10,7 +10,7 @@ from stockrnn.calendars import calendar_at
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_last_cutoff
-from stockrnn.store.prices import read_calendar_name, read_span, read_tickers
+from stockrnn.store.instruments import read_calendar_name, read_span, read_tickers
 from stockrnn.store.runs import Run, read_last_run
 
 

@@ -1,4 +1,4 @@
-"""Prices in: from files that the user names, or from a source every night."""
+"""Prices in from what is at hand: files that the user names, and the simulated market."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,17 +8,23 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from stockrnn.bars import check_bars
-from stockrnn.calendars import Calendar, calendar_at, calendar_name
+from stockrnn.calendars import Calendar, calendar_at
 from stockrnn.errors import PriceFileError
+from stockrnn.exchanges import calendar_name
 from stockrnn.pipeline.job import Job
+from stockrnn.settings import Settings
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
 from stockrnn.sources.simulated import fetch_simulated
-from stockrnn.store.engine import writing
-from stockrnn.store.prices import SIMULATED, Written, write_bars
-from stockrnn.types import BAR_COLUMNS, Bars, SourceName
+from stockrnn.store.engine import reading, writing
+from stockrnn.store.instruments import SIMULATED, read_instrument, write_updated
+from stockrnn.store.prices import Written, write_bars
+from stockrnn.types import Bars
+
+_OHLC = ["open", "high", "low", "close"]
 
 
 def import_prices(
+    settings: Settings,
     engine: Engine,
     files: Sequence[Path],
     *,
@@ -32,15 +38,20 @@ def import_prices(
     Returns
     -------
     list of Written
-        What each file brought, in the order given.
+        What each file brought, in the order given; sessions missing between them are counted with the last one.
 
     Raises
     ------
     PriceFileError, MixedSourcesError, UnknownCalendarError
     """
-    sessions = calendar_at(calendar or calendar_name(ticker), as_of)
-    checked = [_read_checked(path, sessions, as_of) for path in files]
+    with reading(engine) as connection:
+        stored = read_instrument(connection, ticker)
+    named = calendar or settings.calendars.get(ticker) or (stored and stored.calendar)
+    sessions = calendar_at(named or calendar_name(ticker), as_of)
+    checked = [_read_checked(path, sessions, as_of, settle_hours=settings.settle_hours) for path in files]
     _require_agreement(files, checked)
+    spans = [day.date() for bars in checked for day in bars.frame.index[[0, -1]]]
+    expected = [None] * (len(files) - 1) + [sessions.sessions(min(spans), max(spans))]
     with writing(engine) as connection:
         return [
             write_bars(
@@ -51,19 +62,18 @@ def import_prices(
                 currency=currency,
                 source="csv",
                 observed_at=as_of,
+                expected=between,
             )
-            for bars in checked
+            for bars, between in zip(checked, expected, strict=True)
         ]
 
 
-def update_prices(job: Job, *, source: SourceName) -> Written | None:
-    """Bring the job's ticker up to date from `source`; None where the source is what is stored already."""
-    if source == "stored":
-        return None
-    sessions = calendar_at(calendar_name(job.ticker), job.as_of)
+def update_simulated(job: Job) -> Written:
+    """Bring the job's ticker up to date from the simulated market, whose time is simulated too."""
+    sessions = job.find_calendar(None)
     frame = fetch_simulated(job.ticker, calendar=sessions, as_of=job.as_of)
     with writing(job.engine) as connection:
-        return write_bars(
+        written = write_bars(
             connection,
             job.ticker,
             Bars(frame=frame),
@@ -72,25 +82,29 @@ def update_prices(job: Job, *, source: SourceName) -> Written | None:
             source=SIMULATED,
             observed_at=job.as_of,
         )
+        write_updated(connection, job.ticker, calendar=sessions.name, currency=None, updated_at=job.as_of)
+    return written
 
 
 def _require_agreement(files: Sequence[Path], checked: Sequence[Bars]) -> None:
     """Refuse files that give one session different prices: nobody can know which one is right."""
-    seen: dict[object, tuple[Path, tuple[float, ...]]] = {}
-    for path, bars in zip(files, checked, strict=True):
-        prices = bars.frame[["open", "high", "low", "close"]]
-        for session, row in zip(prices.index, prices.itertuples(index=False, name=None), strict=True):
-            other, known = seen.setdefault(session, (path, row))
-            if known != row:
+    for position, bars in enumerate(checked):
+        for path, earlier in zip(files[:position], checked, strict=False):
+            common = bars.frame.index.intersection(earlier.frame.index)
+            here, there = bars.frame.loc[common, _OHLC], earlier.frame.loc[common, _OHLC]
+            differs = (here != there).any(axis=1)
+            if differs.any():
+                session = pd.Timestamp(common[int(differs.to_numpy().argmax())])
                 raise PriceFileError(
-                    path,
-                    f"{session:%Y-%m-%d} has other prices here {row} than in {other.name} {known}",
+                    files[position],
+                    f"{session:%Y-%m-%d} has other prices here {tuple(here.loc[session])} than in {path.name} "
+                    f"{tuple(there.loc[session])}",
                     "keep the file that is right, or import them one after the other",
                 )
 
 
-def _read_checked(path: Path, calendar: Calendar, as_of: datetime) -> Bars:
-    rows: pd.DataFrame = read_price_file(path)
-    bars = check_bars(rows, closes=calendar.table["closes"], as_of=as_of)
+def _read_checked(path: Path, calendar: Calendar, as_of: datetime, *, settle_hours: float) -> Bars:
+    rows = read_price_file(path)
+    bars = check_bars(rows, closes=calendar.table["closes"], as_of=as_of, settle_hours=settle_hours)
     require_mostly_good(path, bars)
-    return Bars(frame=bars.frame[list(BAR_COLUMNS)], issues=bars.issues)
+    return bars

@@ -92,7 +92,7 @@ def require_mostly_good(path: Path, bars: Bars) -> None:
     PriceFileError
         More than one row in ten is kept aside, or no row is good.
     """
-    bad = [issue for issue in bars.issues if issue.kind != "session_not_closed"]
+    bad = [issue for issue in bars.issues if issue.kind != "session_not_settled"]
     if not bars.frame.empty and len(bad) <= (len(bars.frame) + len(bad)) / 10:
         return
     bad = bad or list(bars.issues)

@@ -13,6 +13,9 @@ from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
 from stockrnn.store.engine import DATABASE_FILE, make_engine, reading, writing
 
+_LOCK_KEY = 7_381_624_901
+"""Names this program's migrations among the advisory locks of a Postgres server."""
+
 
 @cache
 def sql_folder() -> Path:
@@ -64,6 +67,9 @@ def upgrade(engine: Engine) -> None:
     if current is not None and current not in known:
         raise StoreError(f"the database has schema {current}, which this version does not know; upgrade stockrnn")
     with writing(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            # two that start at once: the second waits, then finds everything done; SQLite locks as it is
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         config = _config()
         config.attributes["connection"] = connection
         _drop_views(connection)

@@ -1,60 +1,35 @@
-"""Read and write instruments, prices, their revisions and their issues."""
+"""Read and write prices and their revisions."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import BindParameter, Connection, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, Subquery, bindparam, select
 
+from stockrnn.bars import find_gaps
 from stockrnn.errors import MixedSourcesError
-from stockrnn.store.schema import instruments, price_issues, price_revisions, prices
-from stockrnn.store.upsert import insert_missing
-from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue
-
-SIMULATED = "simulated"
-_PRICE_TOLERANCE = 1e-4
-"""Relative; Yahoo's last digits differ from download to download."""
-_VOLUME_TOLERANCE = 5e-3
+from stockrnn.revisions import Comparison, compare_bars
+from stockrnn.store.instruments import SIMULATED, lock_instrument, write_span
+from stockrnn.store.issues import write_issues
+from stockrnn.store.schema import instruments, price_revisions, prices
+from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What a write did, in rows: new sessions, changed ones, and rows kept aside as issues."""
+    """What a write did, in rows: new sessions, changed ones, rows kept aside as issues, and sessions missing."""
 
     inserted: int
     revised: int
     kept_aside: int
+    missing: int = 0
 
     def __str__(self) -> str:
         """Plain words for a log line."""
-        return f"{self.inserted} sessions new, {self.revised} revised, {self.kept_aside} rows kept aside"
-
-
-def read_tickers(connection: Connection, *, simulated: bool) -> list[str]:
-    """Return the active tickers, in order, of the simulated market or of the real ones."""
-    query = select(instruments.c.ticker).where(instruments.c.active).order_by(instruments.c.ticker)
-    invented = set(connection.scalars(select(prices.c.ticker).where(prices.c.source == SIMULATED).distinct()))
-    return [ticker for ticker in connection.scalars(query) if (ticker in invented) == simulated]
-
-
-def read_calendar_name(connection: Connection, ticker: str) -> str | None:
-    """Return the calendar stored for a ticker, None where the ticker is not known."""
-    return connection.scalar(select(instruments.c.calendar).where(instruments.c.ticker == ticker))
-
-
-def read_currency(connection: Connection, ticker: str) -> str | None:
-    """Return the quote currency of a ticker, None where it is not known."""
-    return connection.scalar(select(instruments.c.currency).where(instruments.c.ticker == ticker))
-
-
-def read_span(connection: Connection, ticker: str) -> tuple[date | None, date | None]:
-    """Return the first and the last stored session of a ticker."""
-    query = select(instruments.c.first_session, instruments.c.last_session).where(instruments.c.ticker == ticker)
-    row = connection.execute(query).one_or_none()
-    return (row[0], row[1]) if row else (None, None)
+        words = f"{self.inserted} sessions new, {self.revised} revised, {self.kept_aside} rows kept aside"
+        return f"{words}, {self.missing} sessions missing" if self.missing else words
 
 
 def is_simulated(connection: Connection, ticker: str) -> bool:
@@ -62,15 +37,47 @@ def is_simulated(connection: Connection, ticker: str) -> bool:
     return _read_source(connection, ticker) == SIMULATED
 
 
-def read_bars(connection: Connection, ticker: str, *, through: date | None = None) -> pd.DataFrame:
-    """Return the stored bars up to `through`: index `session` ascending, columns `BAR_COLUMNS`, float64."""
-    query = select(prices.c.session, *(prices.c[name] for name in BAR_COLUMNS)).where(prices.c.ticker == ticker)
+def read_bars(
+    connection: Connection,
+    ticker: str,
+    *,
+    first: date | None = None,
+    through: date | None = None,
+    known_at: datetime | None = None,
+) -> pd.DataFrame:
+    """Return the stored bars: index `session` ascending, columns `BAR_COLUMNS`, float64.
+
+    Parameters
+    ----------
+    first, through
+        The first and the last session to read; None for all.
+    known_at
+        Read each bar as it was known at that time, before later revisions; None for now.
+    """
+    stored = prices if known_at is None else _known(ticker, known_at)
+    query = select(stored.c.session, *(stored.c[name] for name in BAR_COLUMNS)).where(stored.c.ticker == ticker)
+    if first is not None:
+        query = query.where(stored.c.session >= first)
     if through is not None:
-        query = query.where(prices.c.session <= through)
-    rows = connection.execute(query.order_by(prices.c.session)).all()
+        query = query.where(stored.c.session <= through)
+    rows = connection.execute(query.order_by(stored.c.session)).all()
     frame = pd.DataFrame([tuple(row) for row in rows], columns=["session", *BAR_COLUMNS])
     frame["session"] = pd.to_datetime(frame["session"])
     return frame.set_index("session").astype(np.float64)
+
+
+def _known(ticker: str, known_at: datetime) -> Subquery:
+    """Select the version of each bar that stood at `known_at`."""
+    columns = ["ticker", "session", *BAR_COLUMNS]
+    standing = select(*(prices.c[name] for name in columns)).where(
+        prices.c.ticker == ticker, prices.c.observed_at <= known_at
+    )
+    superseded = select(*(price_revisions.c[name] for name in columns)).where(
+        price_revisions.c.ticker == ticker,
+        price_revisions.c.observed_at <= known_at,
+        price_revisions.c.superseded_at > known_at,
+    )
+    return standing.union_all(superseded).subquery()
 
 
 def write_bars(
@@ -82,11 +89,21 @@ def write_bars(
     currency: str | None,
     source: str,
     observed_at: datetime,
+    expected: pd.DatetimeIndex | None = None,
+    asked: Span | None = None,
 ) -> Written:
     """Store new bars, move changed ones to `price_revisions`, and keep the issues.
 
     A bar equal to the stored one within tolerance changes nothing. A missing `adj_close` or `volume` says nothing
     about a stored one.
+
+    Parameters
+    ----------
+    expected
+        Sessions that should be stored afterwards, as far as they are not before the first stored one; those that
+        are not become issues.
+    asked
+        The span that a source was asked for; None for files.
 
     Raises
     ------
@@ -96,53 +113,58 @@ def write_bars(
     stored_source = _read_source(connection, ticker)
     if stored_source is not None and (stored_source == SIMULATED) != (source == SIMULATED):
         raise MixedSourcesError(ticker, stored_source, source)
-    insert_missing(
-        connection,
-        instruments,
-        [{"ticker": ticker, "calendar": calendar, "currency": currency, "active": True}],
-    )
-    stored = read_bars(connection, ticker)
-    new = bars.frame.loc[bars.frame.index.difference(stored.index)]
-    changed = _find_changed(stored, bars.frame)
+    lock_instrument(connection, ticker, calendar=calendar, currency=currency)
+    first = bars.frame.index[0].date() if len(bars.frame) else None
+    comparison = compare_bars(read_bars(connection, ticker, first=first), bars.frame)
     extra = {"ticker": ticker, "source": source, "observed_at": observed_at}
-    if len(new):
-        connection.execute(prices.insert(), _to_rows(new, extra))
-    _revise(connection, ticker, changed, extra)
-    opened = _write_issues(connection, ticker, bars.issues, detected_at=observed_at)
-    _resolve_issues(connection, ticker, bars.frame.index, resolved_at=observed_at)
-    _update_span(connection, ticker)
-    return Written(inserted=len(new), revised=len(changed), kept_aside=opened)
+    if len(comparison.new):
+        connection.execute(prices.insert(), _to_rows(comparison.new, extra))
+    _revise(connection, ticker, comparison, extra)
+    write_span(connection, ticker)
+    gaps = () if expected is None else _find_gaps(connection, ticker, bars, expected)
+    write_issues(
+        connection, ticker, (*bars.issues, *gaps), good=bars.frame.index, asked=asked, observed_at=observed_at
+    )
+    return Written(
+        inserted=len(comparison.new),
+        revised=len(comparison.changed),
+        kept_aside=len(bars.issues),
+        missing=len(gaps),
+    )
 
 
 def _read_source(connection: Connection, ticker: str) -> str | None:
     return connection.scalar(select(prices.c.source).where(prices.c.ticker == ticker).limit(1))
 
 
-def _find_changed(stored: pd.DataFrame, offered: pd.DataFrame) -> pd.DataFrame:
-    """Return the offered bars that differ from the stored ones of the same session."""
-    common = offered.index.intersection(stored.index)
-    old, new = stored.loc[common, list(BAR_COLUMNS)], offered.loc[common, list(BAR_COLUMNS)]
-    new = new.where(new.notna(), old)
-    tolerance = np.array([_PRICE_TOLERANCE] * 5 + [_VOLUME_TOLERANCE])
-    same = np.isclose(new, old, rtol=tolerance, atol=0, equal_nan=True)
-    return new.iloc[np.flatnonzero(~same.all(axis=1))]
+def _find_gaps(connection: Connection, ticker: str, bars: Bars, expected: pd.DatetimeIndex) -> tuple[PriceIssue, ...]:
+    """Return the expected sessions without a bar, but for those whose row was kept aside: that is their issue."""
+    first = connection.scalar(select(instruments.c.first_session).where(instruments.c.ticker == ticker))
+    if first is None or not len(expected):
+        return ()
+    query = select(prices.c.session).where(prices.c.ticker == ticker, prices.c.session >= expected[0].date())
+    known = [*connection.scalars(query), *(issue.session for issue in bars.issues)]
+    return find_gaps(expected[expected >= pd.Timestamp(first)], pd.DatetimeIndex(known).as_unit("ns"))
 
 
-def _revise(connection: Connection, ticker: str, changed: pd.DataFrame, extra: dict[str, Any]) -> None:
+def _revise(connection: Connection, ticker: str, comparison: Comparison, extra: dict[str, Any]) -> None:
     """Move the rows as they stand to `price_revisions`, then update them."""
-    if changed.empty:
+    if comparison.changed.empty:
         return
     columns = [column for column in prices.c if column.name != "ticker"]
     moved = select(
         prices.c.ticker,
         *columns,
         bindparam("superseded_at", extra["observed_at"], type_=prices.c.observed_at.type),
-        bindparam("reason", "correction"),
+        bindparam("for_reason", type_=price_revisions.c.reason.type),
     ).where(prices.c.ticker == ticker, prices.c.session == bindparam("at_session"))
     names = ["ticker", *(column.name for column in columns), "superseded_at", "reason"]
-    sessions = [{"at_session": session.date()} for session in changed.index]
+    sessions = [
+        {"at_session": pd.Timestamp(session).date(), "for_reason": reason}
+        for session, reason in zip(comparison.reasons.index, comparison.reasons, strict=True)
+    ]
     connection.execute(price_revisions.insert().from_select(names, moved), sessions)
-    rows = [{f"new_{name}": value for name, value in row.items()} for row in _to_rows(changed, extra)]
+    rows = [{f"new_{name}": value for name, value in row.items()} for row in _to_rows(comparison.changed, extra)]
     values: dict[str, BindParameter[Any]] = {
         name: bindparam(f"new_{name}") for name in (*BAR_COLUMNS, "source", "observed_at")
     }
@@ -151,61 +173,6 @@ def _revise(connection: Connection, ticker: str, changed: pd.DataFrame, extra: d
         .where(prices.c.ticker == bindparam("new_ticker"), prices.c.session == bindparam("new_session"))
         .values(values),
         rows,
-    )
-
-
-def _write_issues(connection: Connection, ticker: str, issues: Sequence[PriceIssue], *, detected_at: datetime) -> int:
-    """Store issues that are new, open again those that were resolved; return how many rows are kept aside."""
-    rows = [
-        {
-            "ticker": ticker,
-            "session": issue.session,
-            "kind": issue.kind,
-            "detail": issue.detail,
-            "raw": dict(issue.raw),
-            "detected_at": detected_at,
-        }
-        for issue in issues
-    ]
-    insert_missing(connection, price_issues, rows)
-    for row in rows:
-        connection.execute(
-            price_issues.update()
-            .where(
-                price_issues.c.ticker == ticker,
-                price_issues.c.session == row["session"],
-                price_issues.c.kind == row["kind"],
-                price_issues.c.resolved_at.is_not(None),
-            )
-            .values(resolved_at=None, detected_at=detected_at, detail=row["detail"], raw=row["raw"])
-        )
-    return len(rows)
-
-
-def _resolve_issues(connection: Connection, ticker: str, sessions: pd.Index, *, resolved_at: datetime) -> None:
-    """Close the issues of sessions for which a good bar has come."""
-    query = select(price_issues.c.session).where(
-        price_issues.c.ticker == ticker, price_issues.c.resolved_at.is_(None)
-    )
-    for session in connection.scalars(query).all():
-        if pd.Timestamp(session) in sessions:
-            connection.execute(
-                price_issues.update()
-                .where(
-                    price_issues.c.ticker == ticker,
-                    price_issues.c.session == session,
-                    price_issues.c.resolved_at.is_(None),
-                )
-                .values(resolved_at=resolved_at)
-            )
-
-
-def _update_span(connection: Connection, ticker: str) -> None:
-    first, last = connection.execute(
-        select(func.min(prices.c.session), func.max(prices.c.session)).where(prices.c.ticker == ticker)
-    ).one()
-    connection.execute(
-        instruments.update().where(instruments.c.ticker == ticker).values(first_session=first, last_session=last)
     )
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     func,
+    text,
 )
 
 
@@ -82,6 +83,9 @@ instruments = Table(
     Column("first_session", Date),
     Column("last_session", Date),
     Column("active", Boolean, nullable=False),
+    Column("updated_at", UtcDateTime),
+    Column("no_data_nights", Integer, nullable=False, server_default=text("0")),
+    Column("no_data_at", UtcDateTime),
 )
 
 prices = Table(
@@ -104,6 +108,27 @@ price_revisions = Table(
     Column("source", String(16), nullable=False),
     Column("observed_at", UtcDateTime, nullable=False),
     Column("reason", String(16), nullable=False),
+)
+
+corporate_actions = Table(
+    "corporate_actions",
+    METADATA,
+    _ticker_key(),
+    Column("ex_date", Date, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("observed_at", UtcDateTime, nullable=False),
+)
+
+action_revisions = Table(
+    "action_revisions",
+    METADATA,
+    _ticker_key(),
+    Column("ex_date", Date, primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("superseded_at", UtcDateTime, primary_key=True),
+    Column("value", Double, nullable=False),
+    Column("observed_at", UtcDateTime, nullable=False),
 )
 
 price_issues = Table(

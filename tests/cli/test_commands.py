@@ -54,7 +54,7 @@ def test_rows_kept_aside_are_counted_and_can_be_looked_up(cli, price_file, store
     price_file.write_text("\n".join([*lines[:100], ",".join(cells), *lines[101:]]) + "\n")
     result = cli("prices", "import", price_file, "--ticker", "OTHER")
     assert "1 rows kept aside" in result.out
-    assert "stockrnn sql price_issues --param ticker=OTHER" in result.out
+    assert "stockrnn prices check --ticker OTHER" in result.out
     issues = cli("sql", "price_issues", "--param", "ticker=OTHER", "--format", "csv").out
     (row,) = csv.DictReader(io.StringIO(issues))
     assert (row["session"], row["kind"]) == (cells[0][:10], "high_low_contradiction")
@@ -123,8 +123,8 @@ def test_status_fails_until_a_night_was_run(cli, stored):
 
 
 def test_the_database_can_be_made_by_hand(cli):
-    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0001\n"
-    assert cli("db", "current").out == "schema 0001, this version's is 0001\n"
+    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0002\n"
+    assert cli("db", "current").out == "schema 0002, this version's is 0002\n"
 
 
 def test_the_simulated_market_can_be_stored_without_a_night(cli):

@@ -7,7 +7,7 @@ from scenario import FRIDAY_EVENING, SMALL
 from sqlalchemy import Engine
 
 from stockrnn.pipeline.job import Job
-from stockrnn.pipeline.update import update_prices
+from stockrnn.pipeline.update import update_simulated
 from stockrnn.settings import Settings
 from stockrnn.store.migrate import open_store
 
@@ -42,5 +42,5 @@ def make_job(settings, engine) -> MakeJob:
 def job(make_job) -> Job:
     """A job whose prices are stored up to its cutoff, Friday 30 March 2012."""
     job = make_job()
-    update_prices(job, source="simulated")
+    update_simulated(job)
     return job

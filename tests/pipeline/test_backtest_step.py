@@ -7,7 +7,7 @@ from scenario import evening
 from stockrnn.errors import HoldoutError
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
 from stockrnn.pipeline.job import read_history
-from stockrnn.pipeline.update import update_prices
+from stockrnn.pipeline.update import update_simulated
 from stockrnn.store.backtests import read_backtest
 from stockrnn.store.engine import reading
 from stockrnn.types import parse_day, parse_month
@@ -54,7 +54,7 @@ def test_training_can_begin_at_a_date(job):
 def test_nothing_after_the_holdout_changes_it(make_job, job):
     first = backtest_holdout(job, FEBRUARY).backtest
     later = make_job(as_of=evening(2012, 6, 29))
-    update_prices(later, source="simulated")
+    update_simulated(later)
     assert backtest_holdout(later, FEBRUARY).backtest.backtest_id == first.backtest_id
 
 
@@ -68,5 +68,5 @@ def test_a_month_without_stored_sessions_is_refused(job):
 )
 def test_the_last_whole_month_ends_at_or_before_the_cutoff(make_job, day, month):
     job = make_job(as_of=evening(*day))
-    update_prices(job, source="simulated")
+    update_simulated(job)
     assert str(last_whole_month(job)) == month

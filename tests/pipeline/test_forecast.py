@@ -9,7 +9,8 @@ from stockrnn.errors import ModelMissingError
 from stockrnn.pipeline.forecast import decide_kind, forecast_next
 from stockrnn.pipeline.job import read_history
 from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.pipeline.update import import_prices, update_prices
+from stockrnn.pipeline.update import import_prices, update_simulated
+from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.store.engine import reading
 
@@ -34,7 +35,7 @@ def test_a_friday_forecasts_monday_with_naive_and_the_last_close_beside_it(job):
 
 def test_before_a_day_of_mourning_the_session_after_it_is_forecast(make_job):
     job = make_job(as_of=evening(2018, 12, 4))
-    update_prices(job, source="simulated")
+    update_simulated(job)
     assert str(forecast_next(_trained(job)).forecast.target_session) == "2018-12-06"
 
 
@@ -48,7 +49,7 @@ def test_the_first_forecast_stands(make_job, job):
 
 def test_a_forecast_is_the_same_whatever_came_afterwards(make_job, job, settings, tmp_path):
     made = forecast_next(_trained(job)).forecast
-    update_prices(make_job(as_of=evening(2013, 3, 28)), source="simulated")
+    update_simulated(make_job(as_of=evening(2013, 3, 28)))
     with job.engine.begin() as connection:
         connection.exec_driver_sql("delete from forecasts")
     again = forecast_next(job).forecast
@@ -62,7 +63,7 @@ def test_without_a_model_the_error_names_the_command(job):
 
 def test_a_model_trained_later_is_no_model_for_this_cutoff(make_job, job):
     later = make_job(as_of=evening(2012, 6, 29))
-    update_prices(later, source="simulated")
+    update_simulated(later)
     retrain_if_due(later)
     with pytest.raises(ModelMissingError, match="2012-03-30"):
         forecast_next(job)
@@ -81,6 +82,7 @@ def _import_simulated_as_real(engine, tmp_path, sessions):
     frame = simulate_bars("REAL", sessions).rename_axis("Date").reset_index()
     frame.to_csv(tmp_path / "real.csv", index=False)
     import_prices(
+        Settings(),
         engine,
         [tmp_path / "real.csv"],
         ticker="REAL",

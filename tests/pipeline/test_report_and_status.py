@@ -11,7 +11,8 @@ from stockrnn.pipeline.forecast import forecast_next
 from stockrnn.pipeline.report import write_report
 from stockrnn.pipeline.retrain import retrain_if_due
 from stockrnn.pipeline.status import read_status
-from stockrnn.pipeline.update import import_prices, update_prices
+from stockrnn.pipeline.update import import_prices, update_simulated
+from stockrnn.settings import Settings
 from stockrnn.store.engine import writing
 from stockrnn.store.runs import write_run_end, write_run_start
 from stockrnn.types import parse_month
@@ -46,8 +47,8 @@ def test_the_report_is_a_png_named_after_the_ticker(job):
 
 
 def test_a_symbol_that_is_no_file_name_is_encoded(make_job):
-    job = make_job("^SIM")
-    update_prices(job, source="simulated")
+    job = make_job("^SIM", calendars={"^SIM": "XNYS"})
+    update_simulated(job)
     retrain_if_due(job)
     forecast_next(job)
     assert write_report(job).name == "%5ESIM.png"
@@ -60,7 +61,7 @@ def test_without_a_forecast_or_a_backtest_the_error_names_the_next_step(job):
 
 def test_an_earlier_moment_shows_no_later_result(make_job, job):
     later = make_job(as_of=evening(2012, 4, 30))
-    update_prices(later, source="simulated")
+    update_simulated(later)
     for one in (job, later):
         retrain_if_due(one)
         forecast_next(one)
@@ -92,7 +93,7 @@ def test_status_says_that_a_run_failed_and_why_a_completed_one_was_not_whole(job
 def test_status_counts_the_nights_missed_of_a_real_ticker(make_job, engine, tmp_path, job):
     days = "".join(f"2012-03-{day},10,12,9,11,11,1000\n" for day in (19, 20, 21, 22, 23, 26, 27, 28, 29, 30))
     (tmp_path / "a.csv").write_text("Date,Open,High,Low,Close,Adj Close,Volume\n" + days)
-    import_prices(engine, [tmp_path / "a.csv"], ticker="META", calendar=None, currency=None, as_of=NOW)
+    import_prices(Settings(), engine, [tmp_path / "a.csv"], ticker="META", calendar=None, currency=None, as_of=NOW)
     meta = make_job("META")
     retrain_if_due(meta)
     forecast_next(meta)

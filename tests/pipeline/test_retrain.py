@@ -11,7 +11,7 @@ from stockrnn.calendars import load_calendar
 from stockrnn.errors import DamagedModelError, NotEnoughHistoryError, UnknownTickerError
 from stockrnn.pipeline.fit import restore
 from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.pipeline.update import update_prices
+from stockrnn.pipeline.update import update_simulated
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import read_model
 
@@ -43,7 +43,7 @@ def test_a_model_says_what_made_it(job):
 def test_a_model_is_due_again_after_a_week_of_sessions(make_job, job):
     retrain_if_due(job)
     thursday, monday = make_job(as_of=evening(2012, 4, 5)), make_job(as_of=evening(2012, 4, 9))
-    update_prices(monday, source="simulated")
+    update_simulated(monday)
     assert retrain_if_due(thursday).reason is None  # 4 sessions later
     due = retrain_if_due(monday)  # the 5th: Friday 6 April was a holiday
     assert due.reason == "the last model knows nothing after 2012-03-30, 5 sessions ago"
@@ -63,7 +63,7 @@ def test_forcing_the_same_training_keeps_the_model_that_stands(job):
 
 
 def test_training_never_sees_a_session_after_the_cutoff(make_job, job):
-    update_prices(make_job(as_of=evening(2012, 6, 29)), source="simulated")
+    update_simulated(make_job(as_of=evening(2012, 6, 29)))
     model = retrain_if_due(job).model  # as of March, with prices up to June in the store
     assert str(model.cutoff) == "2012-03-30"
     other = make_job("SIM-FAT", as_of=evening(2012, 6, 29))
@@ -72,7 +72,7 @@ def test_training_never_sees_a_session_after_the_cutoff(make_job, job):
 
 def test_a_later_model_is_not_used_for_an_earlier_cutoff(make_job, job):
     later = make_job(as_of=evening(2012, 6, 29))
-    update_prices(later, source="simulated")
+    update_simulated(later)
     retrain_if_due(later)
     assert retrain_if_due(job).reason == "no model yet"
 
@@ -113,9 +113,9 @@ def test_a_ticker_without_prices_is_named(make_job):
 
 def test_too_few_sessions_are_said_with_what_is_needed(make_job):
     fifth_session = make_job(as_of=evening(2010, 1, 8))
-    update_prices(fifth_session, source="simulated")
+    update_simulated(fifth_session)
     with pytest.raises(NotEnoughHistoryError, match=r"SIM-FAT: 5 sessions .* at least 6 are needed"):
         retrain_if_due(fifth_session)
     sixth_session = make_job(as_of=evening(2010, 1, 11))
-    update_prices(sixth_session, source="simulated")
+    update_simulated(sixth_session)
     assert retrain_if_due(sixth_session).model.windows == 1

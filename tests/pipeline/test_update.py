@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 
 from stockrnn.errors import MixedSourcesError, PriceFileError, UnknownCalendarError
-from stockrnn.pipeline.update import import_prices, update_prices
+from stockrnn.pipeline.update import import_prices, update_simulated
+from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.store.engine import reading
-from stockrnn.store.prices import read_bars, read_tickers
+from stockrnn.store.instruments import read_tickers
+from stockrnn.store.prices import read_bars
 from stockrnn.store.queries import get_query, run_query
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -23,7 +25,7 @@ def _rows(first, count):
 
 def _import(engine, files, ticker="META", **options):
     options = {"calendar": None, "currency": None, "as_of": NOW, **options}
-    return import_prices(engine, files, ticker=ticker, **options)
+    return import_prices(Settings(), engine, files, ticker=ticker, **options)
 
 
 def _dump(engine):
@@ -108,7 +110,7 @@ def test_simulated_prices_never_join_real_ones(make_job, engine, tmp_path):
     path.write_text(HEADER + _rows("2024-04-01", 12))
     _import(engine, [path])
     with pytest.raises(MixedSourcesError, match="META"):
-        update_prices(make_job("META"), source="simulated")
+        update_simulated(make_job("META"))
 
 
 @pytest.mark.parametrize(("name", "aside"), [("HD", 14), ("AAPL", 2), ("AXP", 9)])

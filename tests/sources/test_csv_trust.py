@@ -41,14 +41,14 @@ def test_more_than_one_bad_row_in_ten_refuses_the_file(tmp_path):
 
 
 def test_sessions_still_open_do_not_count_against_a_file(tmp_path):
-    require_mostly_good(tmp_path, make_bars(9, missing_price=1, session_not_closed=90))
+    require_mostly_good(tmp_path, make_bars(9, missing_price=1, session_not_settled=90))
     with pytest.raises(PriceFileError, match="2 of 11 rows"):
-        require_mostly_good(tmp_path, make_bars(9, missing_price=2, session_not_closed=90))
+        require_mostly_good(tmp_path, make_bars(9, missing_price=2, session_not_settled=90))
 
 
 def test_a_file_without_any_good_row_is_refused(tmp_path):
-    with pytest.raises(PriceFileError, match="5 of 5 rows can't be used, most often for session_not_closed"):
-        require_mostly_good(tmp_path, make_bars(0, session_not_closed=5))
+    with pytest.raises(PriceFileError, match="5 of 5 rows can't be used, most often for session_not_settled"):
+        require_mostly_good(tmp_path, make_bars(0, session_not_settled=5))
 
 
 def test_the_real_djia_files_are_read_with_their_known_faults(shared_data):

@@ -88,7 +88,7 @@ def test_every_simulated_bar_is_a_good_bar(ticker):
 
 def test_bars_of_closed_sessions_only_are_fetched():
     opens = (SESSIONS + pd.Timedelta(hours=14)).tz_localize("UTC")
-    calendar = Calendar("XTST", pd.DataFrame({"opens": opens, "closes": CLOSES}, index=SESSIONS))
+    calendar = Calendar("XTST", "America/New_York", pd.DataFrame({"opens": opens, "closes": CLOSES}, index=SESSIONS))
     before = fetch_simulated("SIM-A", calendar=calendar, as_of=datetime(2010, 3, 1, 20, 59, tzinfo=UTC))
     after = fetch_simulated("SIM-A", calendar=calendar, as_of=datetime(2010, 3, 1, 21, tzinfo=UTC))
     assert (before.index[0].date(), before.index[-1].date()) == (FIRST_SESSION, date(2010, 2, 26))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from stockrnn.errors import MixedSourcesError
+from stockrnn.store import instruments as instrument_store
 from stockrnn.store import prices as store
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.schema import instruments, price_issues, price_revisions, prices
@@ -54,7 +55,7 @@ def test_new_bars_are_stored_to_the_last_digit(engine, write, make_frame):
         ("META", date(2024, 1, 3), "csv", NOON),
         ("META", THURSDAY, "csv", NOON),
     ]
-    assert rows(engine, instruments) == [("META", "XNYS", "USD", date(2024, 1, 3), THURSDAY, True)]
+    assert rows(engine, instruments) == [("META", "XNYS", "USD", date(2024, 1, 3), THURSDAY, True, None, 0, None)]
 
 
 def test_the_same_bars_again_change_no_row(engine, write):
@@ -75,13 +76,19 @@ def test_only_what_is_new_is_added(engine, write):
 
 def test_a_changed_bar_moves_the_old_one_to_the_revisions(engine, write):
     write(BARS)
-    written = write(change(BARS, "2024-01-04", close=340.0, high=349.0), observed_at=LATER, source="other")
+    written = write(change(BARS, "2024-01-03", close=345.0, high=349.0), observed_at=LATER, source="other")
     assert (written.inserted, written.revised) == (0, 1)
-    old = BARS["2024-01-04"]
-    assert rows(engine, price_revisions) == [("META", THURSDAY, LATER, *old, "csv", NOON, "correction")]
-    new = (344.50, 349.0, 343.40, 340.0, 346.77, 12_099_900.0)
-    assert rows(engine, prices)[1] == ("META", THURSDAY, *new, "other", LATER)
-    assert rows(engine, prices)[0] == ("META", date(2024, 1, 3), *BARS["2024-01-03"], "csv", NOON)
+    session, old = date(2024, 1, 3), BARS["2024-01-03"]
+    assert rows(engine, price_revisions) == [("META", session, LATER, *old, "csv", NOON, "correction")]
+    new = (344.98, 349.0, 343.18, 345.0, 344.12, 15_451_100.0)
+    assert rows(engine, prices)[0] == ("META", session, *new, "other", LATER)
+    assert rows(engine, prices)[1] == ("META", THURSDAY, *BARS["2024-01-04"], "csv", NOON)
+
+
+def test_a_change_of_the_newest_bar_is_one_that_came_late(engine, write):
+    write(BARS)
+    write(change(BARS, "2024-01-04", volume=15_000_000.0), observed_at=LATER)
+    assert rows(engine, price_revisions, "session", "reason") == [(THURSDAY, "late_bar")]
 
 
 def test_a_revision_of_one_ticker_touches_no_other(engine, write):
@@ -240,13 +247,14 @@ def test_what_is_known_of_a_ticker_is_read(engine, write):
     write(BARS)
     write(BARS, ticker="SIM-A", source="simulated", currency=None)
     with reading(engine) as connection:
-        assert store.read_calendar_name(connection, "META") == "XNYS"
-        assert store.read_currency(connection, "META") == "USD"
-        assert store.read_span(connection, "META") == (date(2024, 1, 3), THURSDAY)
+        assert instrument_store.read_calendar_name(connection, "META") == "XNYS"
+        assert instrument_store.read_instrument(connection, "META").currency == "USD"
+        assert instrument_store.read_span(connection, "META") == (date(2024, 1, 3), THURSDAY)
         assert (store.is_simulated(connection, "META"), store.is_simulated(connection, "SIM-A")) == (False, True)
-        assert store.read_calendar_name(connection, "NOSUCH") is None
-        assert store.read_currency(connection, "SIM-A") is None
-        assert store.read_span(connection, "NOSUCH") == (None, None)
+        assert instrument_store.read_calendar_name(connection, "NOSUCH") is None
+        assert instrument_store.read_instrument(connection, "SIM-A").currency is None
+        assert instrument_store.read_instrument(connection, "NOSUCH") is None
+        assert instrument_store.read_span(connection, "NOSUCH") == (None, None)
 
 
 def test_active_tickers_are_read_in_order_the_simulated_apart_from_the_real(engine, write):
@@ -255,5 +263,5 @@ def test_active_tickers_are_read_in_order_the_simulated_apart_from_the_real(engi
     with writing(engine) as connection:
         connection.execute(instruments.update().where(instruments.c.ticker == "MSFT").values(active=False))
     with reading(engine) as connection:
-        assert store.read_tickers(connection, simulated=True) == ["SIM-A", "SIM-B"]
-        assert store.read_tickers(connection, simulated=False) == ["AAPL"]
+        assert instrument_store.read_tickers(connection, simulated=True) == ["SIM-A", "SIM-B"]
+        assert instrument_store.read_tickers(connection, simulated=False) == ["AAPL"]

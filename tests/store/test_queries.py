@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from stockrnn.errors import QueryError
+from stockrnn.store.actions import write_actions
 from stockrnn.store.backtests import write_backtest
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import write_forecast
@@ -12,7 +13,7 @@ from stockrnn.store.migrate import sql_folder
 from stockrnn.store.models import write_model
 from stockrnn.store.queries import get_query, list_queries, run_query
 from stockrnn.store.runs import write_run_end, write_run_start
-from stockrnn.types import PriceIssue
+from stockrnn.types import Action, PriceIssue, Span
 
 FILES = sorted((sql_folder() / "queries").glob("*.sql"))
 NAMES = [path.stem for path in FILES]
@@ -29,9 +30,13 @@ PARAMETERS = [(query.name, name) for query in list_queries() for name in query.p
 def filled(engine, write, make_model, make_forecast, make_backtest):
     """A store with META and AAPL, the spec `tutorial` of both and `small` of META."""
     issue = PriceIssue(session=date(2024, 1, 5), kind="missing_price", detail="close is missing", raw={})
+    write({"2024-01-03": (1.0, 2.0, 0.5, 1.5, 1.5, 10.0)}, observed_at=NOON - timedelta(hours=1))
     write(BARS, issues=(issue,))
     write({"2024-01-04": BARS["2024-01-04"]}, ticker="AAPL", observed_at=NOON + timedelta(hours=1))
     with writing(engine) as connection:
+        span = Span(date(2024, 1, 1), date(2024, 1, 4))
+        dividend = Action(ex_date=date(2024, 1, 4), kind="dividend", value=0.25)
+        write_actions(connection, "META", [dividend], asked=span, observed_at=NOON)
         for ticker, spec in (("META", "tutorial"), ("META", "small"), ("AAPL", "tutorial")):
             name = {"ticker": ticker, "spec": spec}
             write_model(connection, make_model(model_id=f"m-{ticker}-{spec}", **name))
@@ -43,6 +48,7 @@ def filled(engine, write, make_model, make_forecast, make_backtest):
                         model_id=f"m-{ticker}-{spec}",
                         kind=kind,
                         cutoff=date(2024, 1, day),
+                        target_session=date(2024, 1, day + 1),
                         predicted=300.0 + day,
                         **name,
                     ),

@@ -1,0 +1,155 @@
+"""Daily prices and corporate actions from Yahoo, through the real yfinance client."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
+from stockrnn.sources.yahoo_chart import find_duplicates, read_actions, read_days
+from stockrnn.types import BAR_COLUMNS, Download
+
+LOG = logging.getLogger("stockrnn")
+
+_OK = 200
+_ATTEMPTS = 3
+_PATIENCE_SECONDS = 10.0
+_LONGEST_WAIT = 8.0
+_PRIVATE = 0o700
+_COLUMNS = {
+    "Open": "open",
+    "High": "high",
+    "Low": "low",
+    "Close": "close",
+    "Adj Close": "adj_close",
+    "Volume": "volume",
+}
+
+
+class YahooClient:
+    """One session to Yahoo; asks for one ticker at a time.
+
+    Parameters
+    ----------
+    cache
+        Folder for yfinance's own files; made private, because one of them is a pickle.
+    requests_per_second
+        The most requests it sends.
+    retry_seconds
+        How long it waits at most before the second attempt, a random part of it; twice as long before the third.
+    """
+
+    def __init__(self, *, cache: Path, requests_per_second: float, retry_seconds: float = 1.0) -> None:
+        import yfinance
+
+        from stockrnn.sources.yahoo_session import YahooSession
+
+        cache.mkdir(parents=True, exist_ok=True)
+        cache.chmod(_PRIVATE)
+        yfinance.set_tz_cache_location(str(cache))
+        # otherwise every failure is a log line and an empty table
+        yfinance.config.debug.hide_exceptions = False
+        logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+        self._session = YahooSession(requests_per_second=requests_per_second)
+        self._retry_seconds = retry_seconds
+
+    def fetch_bars(self, ticker: str, *, first: date, last: date, timezone: str) -> Download:
+        """Return what Yahoo tells of the sessions from `first` to `last`, prices as traded but for splits.
+
+        An outage is tried again, up to 3 times within 10 seconds.
+
+        Parameters
+        ----------
+        timezone
+            Of the exchange; known beforehand, it saves a request a ticker.
+
+        Raises
+        ------
+        NoPriceDataError
+            Yahoo answers that it has none: an unknown symbol, or no session in this span.
+        RateLimitedError
+            Yahoo refuses further requests.
+        PriceSourceError
+            No usable answer.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(_PATIENCE_SECONDS),
+            wait=wait_random_exponential(multiplier=self._retry_seconds, max=_LONGEST_WAIT),
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        download: Download = retrying(self._fetch_once, ticker, first, last, timezone)
+        return download
+
+    def _fetch_once(self, ticker: str, first: date, last: date, timezone: str) -> Download:
+        import yfinance
+        from yfinance import cache, data, exceptions
+
+        # a garbled answer would be replayed for the life of the process
+        data.YfData.cache_get.cache_clear()
+        if cache.get_tz_cache().lookup(ticker) != timezone:
+            cache.get_tz_cache().store(ticker, timezone)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pandas' forecasts about yfinance's own code
+                table = yfinance.Ticker(ticker, session=self._session).history(
+                    start=first,
+                    end=last + timedelta(days=1),
+                    interval="1d",
+                    auto_adjust=False,
+                    actions=True,
+                    keepna=True,
+                    repair=False,
+                )
+        except exceptions.YFPricesMissingError as error:
+            if self._session.status != _OK:
+                raise PriceSourceError(f"it refuses the request: HTTP status {self._session.status}") from None
+            raise NoPriceDataError(ticker, error.yahoo_reason or f"none from {first} to {last}") from None
+        except NoPriceDataError as error:
+            raise NoPriceDataError(ticker, error.reason) from None  # the session knew only its address
+        except PriceSourceError:
+            raise
+        except Exception as error:  # whatever yfinance stumbles over in a damaged answer
+            raise PriceSourceError(f"yfinance failed on its answer for {ticker}: {error!r}") from error
+        return _read(table, self._session.chart["result"][0], first=first, last=last)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, PriceSourceError) and not isinstance(error, RateLimitedError)
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    problem = error.problem if isinstance(error, PriceSourceError) else error
+    LOG.info("%s: attempt %d of %d failed: %s", state.args[0], state.attempt_number, _ATTEMPTS, problem)
+
+
+def _read(table: pd.DataFrame, result: Mapping[str, Any], *, first: date, last: date) -> Download:
+    # the local date stands in the index; converting to UTC first would shift it
+    sessions = pd.DatetimeIndex(table.index).tz_localize(None).as_unit("s").rename("session")
+    bars = table.rename(columns=_COLUMNS)[list(BAR_COLUMNS)].astype("float64").set_axis(sessions, axis=0)
+    duplicates = find_duplicates(result, bars)
+    asked = (bars.index >= pd.Timestamp(first)) & (bars.index <= pd.Timestamp(last))
+    # yfinance makes a row of nothing for a dividend on a day without a bar
+    sent = bars.index.isin(read_days(result))
+    meta = result["meta"]
+    return Download(
+        rows=bars.loc[asked & sent].reset_index(),
+        actions=read_actions(result),
+        issues=duplicates,
+        currency=meta.get("currency"),
+        timezone=meta["exchangeTimezoneName"],
+    )

@@ -1,0 +1,113 @@
+"""The one HTTP session to Yahoo: polite, bounded in time, and clear about what went wrong.
+
+yfinance asks a second time at once for every status from 400 on, waits up to 30 seconds for a cookie it can do
+without, and turns most failures into "possibly delisted". So the session says what happened before yfinance sees it.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from curl_cffi import requests
+from curl_cffi.requests.exceptions import RequestException
+
+from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
+
+_CHART = "/v8/finance/chart/"
+_CRUMB = "/v1/test/getcrumb"
+_REFUSED = (401, 403)
+_TOO_MANY = 429
+_NOT_FOUND = 404
+_BAD_REQUEST = 400
+_SERVER_ERROR = 500
+_CONNECT_SECONDS = 4.0
+_READ_SECONDS = 10.0
+_LONGEST_SHOWN = 60
+# Cookies come from hosts that some networks block; charts are served without them.
+_COOKIE_HOSTS = ("fc.yahoo.com", "guce.yahoo.com", "consent.yahoo.com")
+
+
+class YahooSession(requests.Session[requests.Response]):
+    """A browser-like session for the real client.
+
+    Attributes
+    ----------
+    chart, status
+        The last chart that came, as decoded JSON, and its HTTP status; empty where Yahoo refused the cookie, which
+        yfinance then renews.
+    """
+
+    def __init__(self, *, requests_per_second: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(impersonate="chrome")
+        self.chart: dict[str, Any] = {}
+        self.status = 0
+        self._crumb_refused: requests.Response | None = None
+        self._interval = 1 / requests_per_second
+        self._sleep = sleep
+        self._next = 0.0
+
+    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        """Send a request when its turn has come.
+
+        Raises
+        ------
+        RateLimitedError, NoPriceDataError, PriceSourceError
+        """
+        host, path = urlsplit(url).hostname, urlsplit(url).path
+        if path == _CRUMB and self._crumb_refused is not None:
+            return self._crumb_refused  # charts do without; asking again would only prolong the refusal
+        self._wait_for_turn()
+        kwargs["timeout"] = (_CONNECT_SECONDS, _READ_SECONDS)
+        if host in _COOKIE_HOSTS:
+            cookie: requests.Response = super().request(method, url, *args, **kwargs)
+            return cookie
+        try:
+            response: requests.Response = super().request(method, url, *args, **kwargs)
+        except RequestException as error:
+            raise PriceSourceError(_describe(error), affects_all=_is_no_connection(error)) from error
+        if path.startswith(_CHART):
+            self.status = response.status_code
+            self.chart = _read_chart(response, ticker=path.removeprefix(_CHART))
+        elif response.status_code == _TOO_MANY:
+            self._crumb_refused = response
+        return response
+
+    def _wait_for_turn(self) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            self._sleep(self._next - now)
+        self._next = max(now, self._next) + self._interval
+
+
+def _is_no_connection(error: RequestException) -> bool:
+    return type(error).__name__ in {"DNSError", "ProxyError", "InterfaceError"} or "connect" in str(error).lower()
+
+
+def _describe(error: RequestException) -> str:
+    # curl's own words stand between a phrase that says nothing and an address of its manual
+    text = str(error).removeprefix("Failed to perform, ").partition(" See http")[0].rstrip(". ")
+    return f"{type(error).__name__}: {text}"
+
+
+def _read_chart(response: requests.Response, *, ticker: str) -> dict[str, Any]:
+    """Return the chart's JSON; raise for every answer that is none or that names a problem."""
+    status = response.status_code
+    if status == _TOO_MANY:
+        raise RateLimitedError
+    if status >= _SERVER_ERROR:
+        raise PriceSourceError(f"it answers with HTTP status {status}")
+    if status in _REFUSED:
+        return {}
+    try:
+        chart = json.loads(response.content)["chart"]
+        reason = str(chart["error"] and chart["error"]["description"])
+    except (ValueError, KeyError, TypeError):
+        start = " ".join(response.text[:_LONGEST_SHOWN].split())
+        raise PriceSourceError(f"it answers with something that is no chart: {start!r}") from None
+    if status == _NOT_FOUND or (status == _BAD_REQUEST and "doesn't exist" in reason):
+        raise NoPriceDataError(ticker, reason)
+    if status >= _BAD_REQUEST:
+        raise PriceSourceError(f"it refuses the request: HTTP status {status}, {reason}")
+    return dict(chart)

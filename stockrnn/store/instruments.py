@@ -1,0 +1,133 @@
+"""Read and write what is known of a ticker besides its prices."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, func, select
+
+from stockrnn.store.schema import instruments, price_issues, prices
+from stockrnn.store.upsert import insert_missing
+
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """A ticker as it is stored.
+
+    Attributes
+    ----------
+    first_session, last_session
+        Of the stored prices; None where there are none.
+    updated_at
+        When a source last answered with prices of it; None where none ever did, as for imported files.
+    no_data_nights, no_data_at
+        On how many nights in a row the source had nothing for it, and when it was last so.
+    """
+
+    ticker: str
+    calendar: str
+    currency: str | None
+    first_session: date | None
+    last_session: date | None
+    active: bool
+    updated_at: datetime | None
+    no_data_nights: int
+    no_data_at: datetime | None
+
+
+def read_instrument(connection: Connection, ticker: str) -> Instrument | None:
+    """Return what is stored of a ticker, None where it is not known."""
+    row = connection.execute(select(instruments).where(instruments.c.ticker == ticker)).one_or_none()
+    return None if row is None else Instrument(**row._asdict())
+
+
+def read_tickers(connection: Connection, *, simulated: bool) -> list[str]:
+    """Return the active tickers, in order, of the simulated market or of the real ones."""
+    query = select(instruments.c.ticker).where(instruments.c.active).order_by(instruments.c.ticker)
+    invented = set(connection.scalars(select(prices.c.ticker).where(prices.c.source == SIMULATED).distinct()))
+    return [ticker for ticker in connection.scalars(query) if (ticker in invented) == simulated]
+
+
+def read_inactive_tickers(connection: Connection) -> set[str]:
+    """Return the tickers that no night asks for any more."""
+    return set(connection.scalars(select(instruments.c.ticker).where(instruments.c.active.is_(False))))
+
+
+def read_calendar_name(connection: Connection, ticker: str) -> str | None:
+    """Return the calendar stored for a ticker, None where the ticker is not known."""
+    return connection.scalar(select(instruments.c.calendar).where(instruments.c.ticker == ticker))
+
+
+def read_span(connection: Connection, ticker: str) -> tuple[date | None, date | None]:
+    """Return the first and the last stored session of a ticker."""
+    query = select(instruments.c.first_session, instruments.c.last_session).where(instruments.c.ticker == ticker)
+    row = connection.execute(query).one_or_none()
+    return (row[0], row[1]) if row else (None, None)
+
+
+def lock_instrument(connection: Connection, ticker: str, *, calendar: str, currency: str | None) -> None:
+    """Make the ticker known and keep other writers away from it until the transaction ends."""
+    row = {"ticker": ticker, "calendar": calendar, "currency": currency, "active": True, "no_data_nights": 0}
+    insert_missing(connection, instruments, [row])
+    # SQLite ignores it and needs none: its writers wait for the whole file
+    connection.execute(select(instruments.c.ticker).where(instruments.c.ticker == ticker).with_for_update())
+
+
+def write_span(connection: Connection, ticker: str) -> None:
+    """Note the first and the last session that are stored."""
+    first, last = connection.execute(
+        select(func.min(prices.c.session), func.max(prices.c.session)).where(prices.c.ticker == ticker)
+    ).one()
+    connection.execute(
+        instruments.update().where(instruments.c.ticker == ticker).values(first_session=first, last_session=last)
+    )
+
+
+def write_updated(
+    connection: Connection, ticker: str, *, calendar: str, currency: str | None, updated_at: datetime
+) -> None:
+    """Note that the source answered with prices: the ticker is alive, and what the source says of it holds."""
+    values: dict[str, object] = {
+        "calendar": calendar,
+        "updated_at": updated_at,
+        "active": True,
+        "no_data_nights": 0,
+        "no_data_at": None,
+    }
+    if currency is not None:
+        values["currency"] = currency
+    connection.execute(instruments.update().where(instruments.c.ticker == ticker).values(values))
+
+
+def write_no_data(connection: Connection, ticker: str, *, nights: int, at: datetime, active: bool) -> None:
+    """Note on how many nights in a row the source had nothing for the ticker, and whether it is still asked for."""
+    connection.execute(
+        instruments.update()
+        .where(instruments.c.ticker == ticker)
+        .values(no_data_nights=nights, no_data_at=at, active=active)
+    )
+
+
+def read_overlap_start(connection: Connection, ticker: str, *, sessions: int, issues_since: date) -> date | None:
+    """Return the first session to ask for again: `sessions` stored ones back, or at an older open issue.
+
+    Issues before `issues_since` are left to a fetch of the whole history. None where nothing is stored.
+    """
+    last = (
+        select(prices.c.session)
+        .where(prices.c.ticker == ticker)
+        .order_by(prices.c.session.desc())
+        .limit(sessions)
+        .subquery()
+    )
+    overlap: date | None = connection.scalar(select(func.min(last.c.session)))
+    issue: date | None = connection.scalar(
+        select(func.min(price_issues.c.session)).where(
+            price_issues.c.ticker == ticker,
+            price_issues.c.resolved_at.is_(None),
+            price_issues.c.session >= issues_since,
+        )
+    )
+    known = [session for session in (overlap, issue) if session is not None]
+    return min(known) if overlap is not None else None

