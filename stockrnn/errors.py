@@ -93,8 +93,8 @@ class StalePricesError(StockrnnError):
         self.ticker, self.last_session, self.behind = ticker, last_session, behind
         super().__init__(
             f"{ticker}: the last stored session is {last_session}, {behind} later ones have settled and no usable "
-            "bar of them has come yet; no forecast is issued, the next night asks again ('stockrnn prices check' shows "
-            "what is missing)"
+            "bar of them has come yet; no forecast is issued, the next night asks again ('stockrnn prices check' "
+            "shows what is missing)"
         )
 
 

@@ -7,11 +7,12 @@ import pandas as pd
 
 from stockrnn.types import BAR_COLUMNS, PRICE_COLUMNS
 
-_OHLC = ["open", "high", "low", "close"]
+_OHLC, _PRICES = 4, len(PRICE_COLUMNS)
+"""How many of the columns are prices as traded, and how many are prices at all; volume is the last."""
 _PRICE_TOLERANCE = 1e-4
 """Relative; Yahoo's last digits differ from download to download."""
 _VOLUME_TOLERANCE = 5e-3
-_TOLERANCES = np.array([_PRICE_TOLERANCE] * len(PRICE_COLUMNS) + [_VOLUME_TOLERANCE])
+_TOLERANCES = np.array([_PRICE_TOLERANCE] * _PRICES + [_VOLUME_TOLERANCE])
 _UNIT_MIXUP = 50.0
 
 
@@ -51,35 +52,37 @@ def compare_bars(stored: pd.DataFrame, offered: pd.DataFrame) -> Comparison:
 
     Prices agree within 1e-4, volumes within 5e-3, relative: a source repeats itself only so exactly.
     """
-    common = offered.index.intersection(stored.index)
-    old, given = stored.loc[common, list(BAR_COLUMNS)], offered.loc[common, list(BAR_COLUMNS)]
-    now = given.where(given.notna(), old)
-    same = np.isclose(now, old, rtol=_TOLERANCES, atol=0, equal_nan=True)  # (n, 6)
+    places = stored.index.get_indexer(offered.index)  # (n,), -1 where the session is not stored
+    both = places >= 0
+    old = stored[list(BAR_COLUMNS)].to_numpy()[places[both]]  # (m, 6)
+    given = offered[list(BAR_COLUMNS)].to_numpy()[both]  # (m, 6)
+    now = np.where(np.isnan(given), old, given)
+    same = np.isclose(now, old, rtol=_TOLERANCES, atol=0, equal_nan=True)  # (m, 6)
     differs = np.asarray(~same.all(axis=1))
-    repriced = int((~same[:, : len(PRICE_COLUMNS)]).any(axis=1).sum())
+    repriced = int((~same[:, :_PRICES]).any(axis=1).sum())
+    several = repriced > 0 and repriced >= min(2, len(old))
     factor, by_split = _find_split(old, now, differs)
-    by_dividend = differs & same[:, : len(_OHLC)].all(axis=1) & ~same[:, len(_OHLC)]
-    newest = common == stored.index[-1] if len(stored) else np.zeros(len(common), dtype=bool)
-    several = repriced >= min(2, len(common)) and repriced > 0
-    reasons = np.select([by_split, by_dividend & several, newest], ["split", "dividend", "late_bar"], "correction")
+    by_dividend = differs & same[:, :_OHLC].all(axis=1) & ~same[:, _OHLC] & several
+    newest = places[both] == len(stored) - 1
+    reasons = np.select([by_split, by_dividend, newest], ["split", "dividend", "late_bar"], "correction")
+    sessions = offered.index[both][differs]
     return Comparison(
-        new=offered.loc[offered.index.difference(stored.index)],
-        changed=now.loc[differs],
-        reasons=pd.Series(reasons[differs], index=common[differs], dtype="object"),
+        new=offered.loc[~both, list(BAR_COLUMNS)],
+        changed=pd.DataFrame(now[differs], index=sessions, columns=list(BAR_COLUMNS)),
+        reasons=pd.Series(reasons[differs], index=sessions, dtype="object"),
         restated=several,
         factor=factor,
     )
 
 
-def _find_split(old: pd.DataFrame, now: pd.DataFrame, differs: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the ratio that several bars share in all four prices, and which bars do. Shape (n,)."""
-    ratios = now[_OHLC].to_numpy() / old[_OHLC].to_numpy()  # (n, 4)
-    uniform = differs & (np.abs(ratios / ratios[:, [-1]] - 1) < 2 * _PRICE_TOLERANCE).all(axis=1)
-    uniform &= np.abs(ratios[:, -1] - 1) > _PRICE_TOLERANCE
-    if not uniform.any():
-        return 1.0, uniform
-    factor = float(np.median(ratios[uniform, -1]))
-    shared = uniform & (np.abs(ratios[:, -1] / factor - 1) < 2 * _PRICE_TOLERANCE)
+def _find_split(old: np.ndarray, now: np.ndarray, differs: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the ratio that several bars share in all four prices, and which bars do. Shape (m,)."""
+    ratios = now[:, :_OHLC] / old[:, :_OHLC]  # (m, 4)
+    close = ratios[:, -1]
+    uniform = differs & (np.abs(close - 1) > _PRICE_TOLERANCE)
+    uniform &= (np.abs(ratios / close[:, None] - 1) < 2 * _PRICE_TOLERANCE).all(axis=1)
+    factor = float(np.median(close[uniform])) if uniform.any() else 1.0
+    shared = uniform & (np.abs(close / factor - 1) < 2 * _PRICE_TOLERANCE)
     if shared.sum() < min(2, len(old)):
         return 1.0, np.zeros(len(old), dtype=bool)
     return factor, shared

@@ -8,6 +8,11 @@ import pytest
 from stockrnn.settings import Settings
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what takes minutes and is not needed every time."""
+    parser.addoption("--all-nights", action="store_true", help="serve real histories on every night of five years")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real price files, where a developer has them beside the checkout; the project works without them."""

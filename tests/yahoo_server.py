@@ -105,6 +105,11 @@ def _error(status: int, code: str, description: str) -> Answer:
 UNKNOWN = _error(404, "Not Found", "No data found, symbol may be delisted")
 FAILURES = {
     "404": UNKNOWN,
+    "400": _error(400, "Bad Request", "Data doesn't exist for startDate = 1, endDate = 2"),
+    "401": _json(
+        401, {"finance": {"result": None, "error": {"code": "Unauthorized", "description": "Invalid Crumb"}}}
+    ),
+    "422": _error(422, "Unprocessable Entity", "Invalid range"),
     "429": Answer(429, b"Too Many Requests\r\n", "text/plain"),
     "500": _error(500, "Internal Server Error", "Internal server error"),
     "503": _page(503, "Service Unavailable"),
@@ -113,9 +118,10 @@ FAILURES = {
     "down": _page(200, "Will be right back...<p>Thank you for your patience."),
 }
 FAULTS = ("cut", "hang", "reset")
+CRUMB = "/v1/test/getcrumb"
 PAGES = {
     "/": Answer(200, b"", "text/html", cookie=COOKIE),
-    "/v1/test/getcrumb": Answer(200, b"loop.Back", "text/plain"),
+    CRUMB: Answer(200, b"loop.Back", "text/plain"),
     "/consent": _page(200, CONSENT),
     "/v2/collectConsent": _page(200, "Thank you"),
     "/copyConsent": Answer(200, b"", "text/html", cookie=COOKIE),
@@ -131,6 +137,7 @@ class FakeYahoo:
 
     def __init__(self, *, now: datetime | None = None, noise: bool = False) -> None:
         self.requests: list[Request] = []
+        self.refuses_crumbs = False
         self._now = now
         self._noise = np.random.default_rng(0) if noise else None
         self._listings: dict[str, Listing] = {}
@@ -273,6 +280,8 @@ class FakeYahoo:
         with self._lock:
             self.requests.append(request)
             if request.symbol is None:
+                if self.refuses_crumbs and request.path == CRUMB:
+                    return FAILURES["429"]
                 return PAGES.get(request.path, NO_PAGE)
             how = next((failure.how for failure in self._failures if failure.takes(request.symbol)), None)
             if how in FAILURES:

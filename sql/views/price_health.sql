@@ -30,7 +30,11 @@ select
     coalesce(issues.sessions_missing, 0) as sessions_missing,
     coalesce(issues.open_issues, 0) as open_issues,
     cast(
-        floor(julianday(current_timestamp) - julianday(coalesce(instruments.updated_at, stored.observed_at)))
+        -- a second more, because current_timestamp has no fractions of one
+        floor(
+            julianday(current_timestamp) + 1.0 / 86400
+            - julianday(coalesce(instruments.updated_at, stored.observed_at))
+        )
         as integer
     ) as days_since_update
 from instruments

@@ -58,7 +58,8 @@ class YahooClient:
 
         cache.mkdir(parents=True, exist_ok=True)
         cache.chmod(_PRIVATE)
-        yfinance.set_tz_cache_location(str(cache))
+        # absolute, because it outlives this client and perhaps the working folder
+        yfinance.set_tz_cache_location(str(cache.resolve()))
         # otherwise every failure is a log line and an empty table
         yfinance.config.debug.hide_exceptions = False
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)
@@ -100,9 +101,9 @@ class YahooClient:
 
         # a garbled answer would be replayed for the life of the process
         data.YfData.cache_get.cache_clear()
-        if cache.get_tz_cache().lookup(ticker) != timezone:
-            cache.get_tz_cache().store(ticker, timezone)
         try:
+            if cache.get_tz_cache().lookup(ticker) != timezone:
+                cache.get_tz_cache().store(ticker, timezone)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # pandas' forecasts about yfinance's own code
                 table = yfinance.Ticker(ticker, session=self._session).history(
@@ -122,8 +123,8 @@ class YahooClient:
             raise NoPriceDataError(ticker, error.reason) from None  # the session knew only its address
         except PriceSourceError:
             raise
-        except Exception as error:  # whatever yfinance stumbles over in a damaged answer
-            raise PriceSourceError(f"yfinance failed on its answer for {ticker}: {error!r}") from error
+        except Exception as error:  # whatever yfinance stumbles over, in a damaged answer or its own files
+            raise PriceSourceError(f"yfinance failed with {error!r} on {ticker}") from error
         return _read(table, self._session.chart["result"][0], first=first, last=last)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from curl_cffi import requests
+from curl_cffi import CurlECode, requests
 from curl_cffi.requests.exceptions import RequestException
 
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
@@ -22,6 +22,7 @@ _TOO_MANY = 429
 _NOT_FOUND = 404
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
+_NO_CONNECTION = (CurlECode.COULDNT_RESOLVE_PROXY, CurlECode.COULDNT_RESOLVE_HOST, CurlECode.COULDNT_CONNECT)
 _CONNECT_SECONDS = 4.0
 _READ_SECONDS = 10.0
 _LONGEST_SHOWN = 60
@@ -82,7 +83,10 @@ class YahooSession(requests.Session[requests.Response]):
 
 
 def _is_no_connection(error: RequestException) -> bool:
-    return type(error).__name__ in {"DNSError", "ProxyError", "InterfaceError"} or "connect" in str(error).lower()
+    """Whether no server was reached at all: another ticker would fare the same."""
+    if error.code == CurlECode.OPERATION_TIMEDOUT:
+        return "Resolving timed out" in str(error) or "Connection timed out" in str(error)
+    return error.code in _NO_CONNECTION
 
 
 def _describe(error: RequestException) -> str:

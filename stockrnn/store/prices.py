@@ -178,9 +178,10 @@ def _revise(connection: Connection, ticker: str, comparison: Comparison, extra: 
 
 def _to_rows(frame: pd.DataFrame, extra: dict[str, Any]) -> list[dict[str, Any]]:
     """Turn bars into rows; a missing value becomes NULL."""
-    columns = {name: frame[name].astype(object).where(frame[name].notna(), None) for name in BAR_COLUMNS}
-    values = zip(*columns.values(), strict=True)
+    values = frame[list(BAR_COLUMNS)].to_numpy().astype(object)
+    values[frame[list(BAR_COLUMNS)].isna().to_numpy()] = None
+    days = pd.DatetimeIndex(frame.index).date
     return [
-        {"session": session.date(), **dict(zip(BAR_COLUMNS, row, strict=True)), **extra}
-        for session, row in zip(frame.index, values, strict=True)
+        {"session": day, **dict(zip(BAR_COLUMNS, row, strict=True)), **extra}
+        for day, row in zip(days, values.tolist(), strict=True)
     ]

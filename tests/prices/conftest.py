@@ -71,13 +71,24 @@ def make_sqlite(migrated) -> Callable[[Path], Engine]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def settings(request, tmp_path, make_sqlite) -> Settings:
-    """Settings of a fresh, migrated store on either database."""
-    values = {"home": tmp_path / "home", "history_from": LISTED, "requests_per_second": 1e6}
-    if request.param == "sqlite":
-        make_sqlite(tmp_path / "home").dispose()
-        return Settings(**values)
-    return Settings(**values, database_url=SecretStr(request.getfixturevalue("postgres")()))
+def make_settings(request, tmp_path, make_sqlite) -> Callable[[], Settings]:
+    """Make settings of a fresh, migrated store on either database."""
+    numbers = itertools.count()
+
+    def make() -> Settings:
+        home = tmp_path / f"home {next(numbers)}"
+        values = {"home": home, "history_from": LISTED, "requests_per_second": 1e6}
+        if request.param == "sqlite":
+            make_sqlite(home).dispose()
+            return Settings(**values)
+        return Settings(**values, database_url=SecretStr(request.getfixturevalue("postgres")()))
+
+    return make
+
+
+@pytest.fixture
+def settings(make_settings) -> Settings:
+    return make_settings()
 
 
 @pytest.fixture

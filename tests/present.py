@@ -1,0 +1,35 @@
+"""A loopback Yahoo at the present time, for what reads the clock itself: the command line and the flow."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from yahoo_server import FakeYahoo, make_session_class
+
+from stockrnn.calendars import load_calendar
+from stockrnn.sources import yahoo_session
+from stockrnn.sources.simulated import simulate_bars
+
+
+@contextmanager
+def present_yahoo(monkeypatch: pytest.MonkeyPatch, *tickers: str) -> Iterator[SimpleNamespace]:
+    """Serve tickers listed some 400 sessions ago, from now on.
+
+    Yields
+    ------
+    SimpleNamespace
+        `server`, and `last`: the last session whose bar has settled, whatever the time of the day is.
+    """
+    now = datetime.now(UTC)
+    calendar = load_calendar("XNYS", through_year=now.year + 2)
+    last = calendar.last_settled(now, settle_hours=4)
+    sessions = calendar.sessions(calendar.back(last, 400), date(now.year + 1, 12, 31))
+    with FakeYahoo(now=now) as server:
+        for ticker in tickers:
+            server.list(ticker, simulate_bars(ticker, sessions), calendar=calendar)
+        session = make_session_class(server.port, yahoo_session.YahooSession)
+        monkeypatch.setattr(yahoo_session, "YahooSession", session)
+        monkeypatch.setenv("STOCKRNN_REQUESTS_PER_SECOND", "1000000")
+        yield SimpleNamespace(server=server, last=last, hidden_until=now + timedelta(days=30))

@@ -1,0 +1,61 @@
+"""Updates in processes of their own, to be run at the same time or killed.
+
+    python update_process.py PORT SETTINGS
+
+Imports everything once. Then each line of standard input, `TIME TICKER...`, starts a child that updates the tickers;
+its process id is written to standard output, and `done` when it has ended, well or not.
+"""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from threading import Thread
+
+import exchange_calendars  # noqa: F401  # imported before the children are made
+import yfinance  # noqa: F401
+from yahoo_server import make_session_class
+
+from stockrnn.calendars import load_calendar
+from stockrnn.pipeline.feed import YahooFeed
+from stockrnn.pipeline.job import Job
+from stockrnn.settings import Settings
+from stockrnn.sources import yahoo_session
+from stockrnn.sources.yahoo import YahooClient
+from stockrnn.store.migrate import open_store
+
+
+def update(port: int, settings: Settings, now: datetime, tickers: list[str]) -> None:
+    yahoo_session.YahooSession = make_session_class(port, yahoo_session.YahooSession)
+    client = YahooClient(cache=settings.home / f"yfinance {os.getpid()}", requests_per_second=1e6)
+    engine = open_store(settings)
+    feed = YahooFeed(
+        lambda ticker, span, zone: client.fetch_bars(ticker, first=span.first, last=span.last, timezone=zone)
+    )
+    for ticker in tickers:
+        job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=now, wall=now)
+        feed.update(job)
+    feed.close()
+
+
+def main() -> None:
+    port, settings = int(sys.argv[1]), Settings.model_validate_json(Path(sys.argv[2]).read_text())
+    load_calendar("XNYS", through_year=2026)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        now, *tickers = line.split()
+        child = os.fork()
+        if child == 0:
+            update(port, settings, datetime.fromisoformat(now), tickers)
+            os._exit(0)
+        print(child, flush=True)
+        Thread(target=_report, args=[child]).start()
+
+
+def _report(child: int) -> None:
+    _, status = os.waitpid(child, 0)
+    print(f"done {child} {status}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
