@@ -17,10 +17,11 @@ _REASONS = {
     "jump": "the prices are about 100 times off those of the sessions before, and no split explains it",
     "split_not_applied": "a split took place, but the prices before it are not restated yet",
 }
-# No listed price moves by that factor from one session to the next; pence taken for pounds do.
+# Hardly a listed price moves by that factor from one session to the next; pence taken for pounds do.
 _JUMP = 50.0
 _FIRST_ROWS = 11
 # A split is restated within days or, where the history is wrong, never: a crash long ago must not be taken for one.
+# And what a source tells for longer than that is no slip.
 _RECENT_ROWS = 10
 _SMALLEST_SPLIT = math.log(1.4)
 
@@ -37,8 +38,8 @@ def check_bars(
 
     A row is kept aside for the first reason that applies: `not_a_session`, `session_not_settled`,
     `missing_price` (NaN in open, high, low or close, or infinity in any column), `non_positive_price`,
-    `high_low_contradiction`, `negative_volume`, `jump` (about 100 times the prices around it, or a hundredth),
-    `split_not_applied` (after a recent split whose ratio the prices before it do not have yet).
+    `high_low_contradiction`, `negative_volume`, `split_not_applied` (after a recent split whose ratio the prices
+    before it do not have yet), `jump` (about 100 times the prices before it, or a hundredth, for at most 10 rows).
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ def check_bars(
     settled_by = as_of - timedelta(hours=settle_hours)
     faults = _find_faults(rows, closes, settled_by)
     good = np.asarray(~np.stack(list(faults.values())).any(axis=0))
-    faults |= {"jump": _find_jumps(rows, good)}
-    faults |= {"split_not_applied": _find_unapplied(rows, good & ~faults["jump"], splits or {})}
+    unapplied = _find_unapplied(rows, good, _find_jumps(rows, good), splits or {})
+    faults |= {"split_not_applied": unapplied, "jump": _find_jumps(rows, good & ~unapplied)}
     faulty = np.stack(list(faults.values()))  # (kinds, rows)
     bad = np.asarray(faulty.any(axis=0))
     return Bars(
@@ -115,24 +116,36 @@ def _find_jumps(rows: pd.DataFrame, good: np.ndarray) -> np.ndarray:
 
 
 def _is_off(prices: np.ndarray, level: float) -> np.ndarray:
+    """Return which bars (n, 4) lie far off the last good close, beginning with `level`. Shape (n,)."""
     before = np.concatenate([[level], prices[:-1, -1]])  # (n,)
-    ratios = prices / before[:, None]  # (n, 4)
+    with np.errstate(over="ignore"):
+        ratios = prices / before[:, None]  # (n, 4)
+    off = np.zeros(len(prices), dtype=bool)
     if ratios.max() < _JUMP and ratios.min() > 1 / _JUMP:
-        return np.zeros(len(prices), dtype=bool)
-    off = []
-    for bar in prices:
-        off.append(bar.max() > level * _JUMP or bar.min() < level / _JUMP)
-        level = level if off[-1] else bar[-1]
-    return np.array(off)
+        return off
+    run = 0
+    for position, bar in enumerate(prices):
+        off[position] = bar.max() > level * _JUMP or bar.min() < level / _JUMP
+        run = run + 1 if off[position] else 0
+        if run > _RECENT_ROWS:  # the source insists: so the price is
+            off[position - run + 1 : position + 1] = False
+        if not off[position]:
+            run, level = 0, bar[-1]
+    return off
 
 
-def _find_unapplied(rows: pd.DataFrame, good: np.ndarray, splits: Mapping[date, float]) -> np.ndarray:
-    """Return the rows from the first recent split on that the rows before it do not know. Shape (N,)."""
+def _find_unapplied(
+    rows: pd.DataFrame, good: np.ndarray, jumps: np.ndarray, splits: Mapping[date, float]
+) -> np.ndarray:
+    """Return the rows from the first recent split on that the rows before it do not know. Shape (N,).
+
+    A jump after the split may be the split itself.
+    """
     sessions = pd.DatetimeIndex(rows["session"])
     closes = rows["close"].to_numpy()
     for ex_date, ratio in sorted(splits.items()):
         at = int(sessions.searchsorted(pd.Timestamp(ex_date)))
-        before, after = np.flatnonzero(good[:at]), at + np.flatnonzero(good[at:])
+        before, after = np.flatnonzero((good & ~jumps)[:at]), at + np.flatnonzero(good[at:])
         recent = 0 < len(after) <= _RECENT_ROWS and len(before)
         if recent and _is_unapplied(closes[after[0]] / closes[before[-1]], ratio):
             return np.asarray(sessions >= pd.Timestamp(ex_date))
@@ -169,7 +182,8 @@ def _detail(kind: str, session: pd.Timestamp, bar: Mapping[str, float], closes: 
         case "not_a_session":
             return f"the exchange has no session on {session:%A} {session.date()}"
         case "session_not_settled":
-            return f"the session closes at {closes[session]:%Y-%m-%d %H:%M} UTC, too late for {_in_utc(as_of)}"
+            closes_at = f"{closes[session]:%Y-%m-%d %H:%M} UTC"
+            return f"the session closes at {closes_at}, and only what closed by {_in_utc(as_of)} is settled"
         case "missing_price":
             missing = [c for c in BAR_COLUMNS if math.isinf(bar[c]) or (c in _OHLC and math.isnan(bar[c]))]
             return ", ".join(f"{c} is {bar[c] if math.isinf(bar[c]) else 'missing'}" for c in missing)

@@ -67,18 +67,18 @@ class Batch:
     def _fetch(self, ticker, span, timezone):
         return self.client.fetch_bars(ticker, first=span.first, last=span.last, timezone=timezone)
 
-    def assert_equals_a_full_download(self, *tickers: str) -> None:
+    def assert_equals_a_full_download(self, *tickers: str, rtol: float = 1e-9) -> None:
         """The prices, actions and open issues are those of a new store filled at this moment."""
         engine = self.make_fresh()
         self._update(engine, tickers, self.yahoo.now, self.yahoo.now)
         for ticker in tickers:
-            compare(read_store(self.engine, ticker), read_store(engine, ticker))
+            compare(read_store(self.engine, ticker), read_store(engine, ticker), rtol=rtol)
         engine.dispose()
 
 
-def compare(found: dict, expected: dict) -> None:
+def compare(found: dict, expected: dict, *, rtol: float) -> None:
     """Compare what two stores hold of a ticker."""
-    pd.testing.assert_frame_equal(found["prices"], expected["prices"], rtol=1.0e-9)
+    pd.testing.assert_frame_equal(found["prices"], expected["prices"], rtol=rtol)
     assert found["actions"] == expected["actions"]
     assert found["issues"] == expected["issues"]
 

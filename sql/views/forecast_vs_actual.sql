@@ -21,23 +21,25 @@ with standing as (
             when 'close' then prices.close
             else prices.adj_close
         end as actual,
-        case
-            when not exists (
-                select 1
-                from price_revisions
+        -- the same price, told now and told before the first restatement since the forecast
+        coalesce(
+            case when forecasts.target = 'adj_close' then known.adj_close else known.close end
+            / (
+                select case when forecasts.target = 'adj_close' then told.adj_close else told.close end
+                from price_revisions as told
                 where
-                    price_revisions.ticker = forecasts.ticker
-                    and price_revisions.session = forecasts.cutoff
-                    and price_revisions.superseded_at > forecasts.issued_at
+                    told.ticker = forecasts.ticker
+                    and told.session = forecasts.cutoff
+                    and told.superseded_at > forecasts.issued_at
                     and (
-                        price_revisions.reason = 'split'
-                        or (price_revisions.reason = 'dividend' and forecasts.target = 'adj_close')
+                        told.reason = 'split'
+                        or (told.reason = 'dividend' and forecasts.target = 'adj_close')
                     )
-            ) then 1.0
-            -- the same price, told now and told then
-            when forecasts.target = 'adj_close' then known.adj_close / forecasts.naive
-            else known.close / forecasts.last_close
-        end as basis
+                order by told.superseded_at
+                limit 1
+            ),
+            1.0
+        ) as basis
     from forecasts
     inner join prices on forecasts.ticker = prices.ticker and forecasts.target_session = prices.session
     inner join prices as known on forecasts.ticker = known.ticker and forecasts.cutoff = known.session

@@ -29,10 +29,10 @@ select
     coalesce(stored.sessions, 0) as sessions,
     coalesce(issues.sessions_missing, 0) as sessions_missing,
     coalesce(issues.open_issues, 0) as open_issues,
+    -- rounded down, with a second more because current_timestamp has no fractions of one
     cast(
-        -- a second more, because current_timestamp has no fractions of one
-        floor(
-            julianday(current_timestamp) + 1.0 / 86400
+        round(
+            julianday(current_timestamp) + 1.0 / 86400 - 0.499999
             - julianday(coalesce(instruments.updated_at, stored.observed_at))
         )
         as integer

@@ -1,5 +1,6 @@
 """One ticker's update from a source on the network: fetch, check, compare, and store all of it or nothing."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +16,13 @@ from stockrnn.pipeline.job import Job
 from stockrnn.revisions import compare_bars
 from stockrnn.store.actions import differ, read_actions, write_actions
 from stockrnn.store.engine import reading, writing
-from stockrnn.store.instruments import Instrument, read_instrument, read_overlap_start, write_updated
+from stockrnn.store.instruments import (
+    Instrument,
+    lock_instrument,
+    read_instrument,
+    read_overlap_start,
+    write_updated,
+)
 from stockrnn.store.prices import Written, read_bars, write_bars
 from stockrnn.types import BAR_COLUMNS, Action, Bars, Download, PriceIssue, Span
 
@@ -97,7 +104,8 @@ def _fetch(request: _Request, fetch: Fetch) -> Download:
     job, calendar = request.job, request.calendar
     download = fetch(job.ticker, request.span, calendar.timezone)
     _require_timezone(job, calendar, download)
-    if download.rows.empty and request.whole:
+    # a part of the history holds sessions that were there before
+    if download.rows.empty:
         raise NoPriceDataError(job.ticker, f"none from {request.span.first} to {request.span.last}")
     return download
 
@@ -117,7 +125,9 @@ def _store(request: _Request, download: Download) -> Written | None:
     """Store a download in one transaction; None, with nothing written, where the whole history is needed first."""
     job = request.job
     bars = _check(request, download)
+    calendar, currency = request.calendar.name, download.currency
     with writing(job.engine) as connection:
+        lock_instrument(connection, job.ticker, calendar=calendar, currency=currency)
         stored = read_instrument(connection, job.ticker)
         if stored is not None and stored.updated_at is not None and stored.updated_at > job.wall:
             return _NOTHING  # another run, begun later, was here: what it saw is newer
@@ -129,21 +139,15 @@ def _store(request: _Request, download: Download) -> Written | None:
             connection,
             job.ticker,
             bars,
-            calendar=request.calendar.name,
-            currency=download.currency,
+            calendar=calendar,
+            currency=currency,
             source=YAHOO,
             observed_at=job.wall,
             expected=request.calendar.sessions(request.span.first, request.span.last),
             asked=request.span,
         )
         write_actions(connection, job.ticker, download.actions, asked=request.span, observed_at=job.wall)
-        write_updated(
-            connection,
-            job.ticker,
-            calendar=request.calendar.name,
-            currency=download.currency,
-            updated_at=job.wall,
-        )
+        write_updated(connection, job.ticker, calendar=calendar, currency=currency, updated_at=job.wall)
     return written
 
 
@@ -157,19 +161,32 @@ def _is_restated(connection: Connection, request: _Request, bars: Bars, download
 def _set_mixup_aside(connection: Connection, request: _Request, bars: Bars, download: Download) -> Bars:
     """Keep a history aside that comes about 100 times off without a split, as in pounds where it was in pence."""
     comparison = compare_bars(read_bars(connection, request.job.ticker, first=request.span.first), bars.frame)
-    known = {action for action in read_actions(connection, request.job.ticker) if action.kind == "split"}
-    if not comparison.is_unit_mixup or any(action not in known for action in _splits(download)):
+    if not comparison.is_unit_mixup or _has_news_of_split(connection, request, download):
         return bars
     aside = tuple(
         PriceIssue(
             session=session.date(),
             kind="jump",
             detail=f"the whole past comes {comparison.factor:g} times what is stored, and no split explains it",
-            raw={"session": str(session.date()), **{name: row[name] for name in BAR_COLUMNS}},
+            raw={"session": str(session.date()), **row},
         )
-        for session, row in zip(comparison.new.index, comparison.new.to_dict("records"), strict=True)
+        for session, row in zip(comparison.new.index, _to_json(comparison.new), strict=True)
     )
     return Bars(frame=bars.frame.iloc[:0], issues=(*bars.issues, *aside))
+
+
+def _to_json(bars: pd.DataFrame) -> list[dict[str, float | None]]:
+    return [
+        {name: None if math.isnan(value) else float(value) for name, value in zip(BAR_COLUMNS, row, strict=True)}
+        for row in bars[list(BAR_COLUMNS)].to_numpy()
+    ]
+
+
+def _has_news_of_split(connection: Connection, request: _Request, download: Download) -> bool:
+    """Whether a split is new or so recent that the source may restate the past for it only now."""
+    recent = request.calendar.back(request.span.last, _ISSUE_SESSIONS)
+    known = set(read_actions(connection, request.job.ticker))
+    return any(action not in known or action.ex_date >= recent for action in _splits(download))
 
 
 def _splits(download: Download) -> list[Action]:

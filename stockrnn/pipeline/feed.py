@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from typing import Protocol
 
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
@@ -11,8 +12,8 @@ from stockrnn.pipeline.download import Fetch, update_ticker
 from stockrnn.pipeline.job import Job
 from stockrnn.pipeline.update import update_simulated
 from stockrnn.settings import Settings
-from stockrnn.store.engine import writing
-from stockrnn.store.instruments import read_instrument, write_no_data
+from stockrnn.store.engine import reading, writing
+from stockrnn.store.instruments import Instrument, read_instrument, write_no_data
 from stockrnn.store.prices import Written
 from stockrnn.types import Download, SourceName, Span
 
@@ -67,7 +68,11 @@ class YahooFeed:
                 self._stopped = error
             raise
         self._failures = 0
-        self._answered += 1
+        # one that is delisted still answers for some time, with its past
+        if _is_current(job):
+            self._answered += 1
+        else:
+            self._without_data.append(job)
         return written
 
     def close(self) -> None:
@@ -122,17 +127,31 @@ def _fetch_from_yahoo(settings: Settings) -> Fetch:
     return fetch
 
 
+def _is_current(job: Job) -> bool:
+    """Whether the last settled session is stored; a ticker that is current again is active again."""
+    with reading(job.engine) as connection:
+        stored = read_instrument(connection, job.ticker)
+    if stored is None or stored.last_session is None or stored.last_session < _last_settled(job, stored, job.as_of):
+        return False
+    if stored.no_data_nights or not stored.active:
+        with writing(job.engine) as connection:
+            write_no_data(connection, job.ticker, nights=0, at=None, active=True)
+    return True
+
+
+def _last_settled(job: Job, stored: Instrument, moment: datetime) -> date:
+    return job.find_calendar(stored).last_settled(moment, settle_hours=job.settings.settle_hours)
+
+
 def _count_night(job: Job) -> None:
     """Note a night without data, once a session; after several the ticker is not asked for any more."""
     with writing(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
         if stored is None:
             return
-        night = job.find_calendar(stored).last_settled(job.wall, settle_hours=job.settings.settle_hours)
-        counted = stored.no_data_at and job.find_calendar(stored).last_settled(
-            stored.no_data_at, settle_hours=job.settings.settle_hours
-        )
-        if counted == night:
+        if stored.no_data_at and _last_settled(job, stored, stored.no_data_at) == _last_settled(
+            job, stored, job.wall
+        ):
             return
         nights = stored.no_data_nights + 1
         active = stored.active and nights < job.settings.inactive_after_nights

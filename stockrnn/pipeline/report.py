@@ -1,5 +1,6 @@
 """Draw a ticker's report from what is stored."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from stockrnn.store.forecasts import read_latest_forecast
 from stockrnn.types import Backtest, Forecast
 
 _RECENT_SESSIONS = 90
+_SMALLEST_SPLIT = 0.02
 
 
 def write_report(job: Job) -> Path:
@@ -31,6 +33,7 @@ def write_report(job: Job) -> Path:
 
     history = read_history(job)
     forecast, backtest = _read_results(job, history.cutoff)
+    forecast = forecast and _rebase(forecast, history.bars["close"])
     if forecast is None and backtest is None:
         raise NothingToReportError(job.ticker, job.spec_name)
     known = history.values(job.target).loc[: pd.Timestamp(forecast.cutoff if forecast else history.cutoff)]
@@ -46,6 +49,15 @@ def write_report(job: Job) -> Path:
     except OSError as error:
         raise StoreError(f"{job.ticker}: can't write the report {path}: {error.strerror}") from error
     return path
+
+
+def _rebase(forecast: Forecast, closes: pd.Series) -> Forecast:
+    """Put a forecast made before a split into the shares of the prices it is drawn beside."""
+    basis = float(closes.get(pd.Timestamp(forecast.cutoff), forecast.last_close)) / forecast.last_close
+    if abs(basis - 1) < _SMALLEST_SPLIT:
+        return forecast
+    prices = {name: getattr(forecast, name) * basis for name in ("predicted", "naive", "last_close")}
+    return replace(forecast, **prices)
 
 
 def _read_results(job: Job, cutoff: date) -> tuple[Forecast | None, Backtest | None]:

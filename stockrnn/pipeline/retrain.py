@@ -4,6 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stockrnn import networks
@@ -16,6 +17,9 @@ from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import read_latest_model, read_model, write_model
 from stockrnn.types import Model
 from stockrnn.windows import hash_values
+
+_RESTATED = 0.01
+"""Relative; a correction of some bar is smaller, or was worth a training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +57,20 @@ def describe_config(spec: Spec) -> dict[str, Any]:
 def _explain(job: Job, history: History, newest: Model | None) -> str | None:
     if newest is not None and any(newest.config[key] != part for key, part in describe_config(job.spec).items()):
         return "the spec was changed"
+    if newest is not None and _is_restated(job, history, newest):
+        return "the prices it was trained on have been restated, as by a split"
     cutoff = newest.cutoff if newest else None
     since = history.sessions_since(cutoff) if cutoff else 0
     return explain_due(cutoff, every=job.spec.every, sessions_since=since)
+
+
+def _is_restated(job: Job, history: History, model: Model) -> bool:
+    """Whether the model's scaler belongs to prices of another basis than those stored now."""
+    values = history.values(job.target).loc[pd.Timestamp(model.trained_from) : pd.Timestamp(model.cutoff)]
+    if values.empty:
+        return False
+    scaler = model.config["scaler"]
+    return not np.allclose([values.min(), values.max()], [scaler["data_min"], scaler["data_max"]], rtol=_RESTATED)
 
 
 def _train(job: Job, history: History, *, reason: str | None, on_epoch: OnEpoch | None) -> Retrained:

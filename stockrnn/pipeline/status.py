@@ -10,7 +10,7 @@ from stockrnn.calendars import calendar_at
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_last_cutoff
-from stockrnn.store.instruments import read_calendar_name, read_span, read_tickers
+from stockrnn.store.instruments import read_calendar_name, read_inactive_tickers, read_span, read_tickers
 from stockrnn.store.runs import Run, read_last_run
 
 
@@ -67,8 +67,9 @@ def read_status(settings: Settings, engine: Engine, *, wall: datetime) -> Status
         simulated_now = run.as_of if run else wall
         real = settings.tickers or read_tickers(connection, simulated=False)
         invented = read_tickers(connection, simulated=True)
+        left_out = {*invented, *read_inactive_tickers(connection)}
         tickers = [
-            *_look_at(connection, settings, [ticker for ticker in real if ticker not in invented], wall),
+            *_look_at(connection, settings, [ticker for ticker in real if ticker not in left_out], wall),
             *_look_at(connection, settings, invented, simulated_now),
         ]
     return Status(last_run=run, tickers=tuple(tickers))

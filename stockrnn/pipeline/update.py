@@ -51,7 +51,8 @@ def import_prices(
     checked = [_read_checked(path, sessions, as_of, settle_hours=settings.settle_hours) for path in files]
     _require_agreement(files, checked)
     spans = [day.date() for bars in checked for day in bars.frame.index[[0, -1]]]
-    expected = [None] * (len(files) - 1) + [sessions.sessions(min(spans), max(spans))]
+    aside = pd.DatetimeIndex([issue.session for bars in checked for issue in bars.issues]).as_unit("ns")
+    expected = [None] * (len(files) - 1) + [sessions.sessions(min(spans), max(spans)).difference(aside)]
     with writing(engine) as connection:
         return [
             write_bars(

@@ -115,6 +115,7 @@ class YahooClient:
                     keepna=True,
                     repair=False,
                 )
+            return _read(table, self._session.chart["result"][0], first=first, last=last)
         except exceptions.YFPricesMissingError as error:
             if self._session.status != _OK:
                 raise PriceSourceError(f"it refuses the request: HTTP status {self._session.status}") from None
@@ -125,7 +126,6 @@ class YahooClient:
             raise
         except Exception as error:  # whatever yfinance stumbles over, in a damaged answer or its own files
             raise PriceSourceError(f"yfinance failed with {error!r} on {ticker}") from error
-        return _read(table, self._session.chart["result"][0], first=first, last=last)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -8,30 +8,28 @@ import pandas as pd
 
 from stockrnn.types import BAR_COLUMNS, Action, ActionKind, PriceIssue
 
-_EVENTS: dict[str, ActionKind] = {"dividends": "dividend", "capitalGains": "capital_gain"}
+_PAYMENTS: dict[str, ActionKind] = {"dividends": "dividend", "capitalGains": "capital_gain"}
 _FIELDS = ("open", "high", "low", "close", "volume")
 
 
 def read_actions(result: Mapping[str, Any]) -> tuple[Action, ...]:
-    """Return the corporate actions of a chart in order of their dates.
+    """Return the corporate actions of a chart in order of their dates; several of a kind on a day are one.
 
-    yfinance moves an action to the session before where its own has no bar yet.
+    yfinance moves an action to the session before where its own has no bar yet. One without a positive value is
+    left out.
     """
     events, timezone = result.get("events") or {}, result["meta"]["exchangeTimezoneName"]
-    actions = [
-        Action(ex_date=_local_date(event["date"], timezone), kind=kind, value=float(event["amount"]))
-        for name, kind in _EVENTS.items()
-        for event in (events.get(name) or {}).values()
-    ]
-    actions += [
-        Action(
-            ex_date=_local_date(event["date"], timezone),
-            kind="split",
-            value=float(event["numerator"]) / float(event["denominator"]),
-        )
-        for event in (events.get("splits") or {}).values()
-    ]
-    return tuple(sorted(actions, key=lambda action: (action.ex_date, action.kind)))
+    found: dict[tuple[date, ActionKind], float] = {}
+    for name, kind in _PAYMENTS.items():
+        for event in (events.get(name) or {}).values():
+            key = (_local_date(event["date"], timezone), kind)
+            found[key] = found.get(key, 0.0) + float(event["amount"])  # a regular and a special dividend
+    for event in (events.get("splits") or {}).values():
+        key = (_local_date(event["date"], timezone), "split")
+        if event["denominator"]:
+            found[key] = found.get(key, 1.0) * float(event["numerator"]) / float(event["denominator"])
+    usable = sorted((key, value) for key, value in found.items() if value > 0)
+    return tuple(Action(ex_date=ex_date, kind=kind, value=value) for (ex_date, kind), value in usable)
 
 
 def read_days(result: Mapping[str, Any]) -> pd.DatetimeIndex:

@@ -70,6 +70,9 @@ def lock_instrument(connection: Connection, ticker: str, *, calendar: str, curre
     """Make the ticker known and keep other writers away from it until the transaction ends."""
     row = {"ticker": ticker, "calendar": calendar, "currency": currency, "active": True, "no_data_nights": 0}
     insert_missing(connection, instruments, [row])
+    if currency is not None:
+        unknown = (instruments.c.ticker == ticker, instruments.c.currency.is_(None))
+        connection.execute(instruments.update().where(*unknown).values(currency=currency))
     # SQLite ignores it and needs none: its writers wait for the whole file
     connection.execute(select(instruments.c.ticker).where(instruments.c.ticker == ticker).with_for_update())
 
@@ -87,20 +90,14 @@ def write_span(connection: Connection, ticker: str) -> None:
 def write_updated(
     connection: Connection, ticker: str, *, calendar: str, currency: str | None, updated_at: datetime
 ) -> None:
-    """Note that the source answered with prices: the ticker is alive, and what the source says of it holds."""
-    values: dict[str, object] = {
-        "calendar": calendar,
-        "updated_at": updated_at,
-        "active": True,
-        "no_data_nights": 0,
-        "no_data_at": None,
-    }
+    """Note that the source answered, and what it says of the ticker; a currency that it leaves out stays."""
+    values: dict[str, object] = {"calendar": calendar, "updated_at": updated_at}
     if currency is not None:
         values["currency"] = currency
     connection.execute(instruments.update().where(instruments.c.ticker == ticker).values(values))
 
 
-def write_no_data(connection: Connection, ticker: str, *, nights: int, at: datetime, active: bool) -> None:
+def write_no_data(connection: Connection, ticker: str, *, nights: int, at: datetime | None, active: bool) -> None:
     """Note on how many nights in a row the source had nothing for the ticker, and whether it is still asked for."""
     connection.execute(
         instruments.update()

@@ -12,10 +12,12 @@ from stockrnn.pipeline.report import write_report
 from stockrnn.pipeline.retrain import retrain_if_due
 from stockrnn.pipeline.status import read_status
 from stockrnn.pipeline.update import import_prices, update_simulated
+from stockrnn.report import png
 from stockrnn.settings import Settings
 from stockrnn.store.engine import writing
+from stockrnn.store.prices import read_bars, write_bars
 from stockrnn.store.runs import write_run_end, write_run_start
-from stockrnn.types import parse_month
+from stockrnn.types import Bars, parse_month
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -52,6 +54,35 @@ def test_a_symbol_that_is_no_file_name_is_encoded(make_job):
     retrain_if_due(job)
     forecast_next(job)
     assert write_report(job).name == "%5ESIM.png"
+
+
+def test_a_forecast_from_before_a_split_is_drawn_in_the_shares_of_the_prices_beside_it(job, monkeypatch):
+    retrain_if_due(job)
+    issued = forecast_next(job).forecast
+    with writing(job.engine) as connection:
+        bars = read_bars(connection, job.ticker)
+        bars[["open", "high", "low", "close", "adj_close"]] /= 4
+        options = {"calendar": "XNYS", "currency": None, "source": "simulated", "observed_at": NOW}
+        write_bars(connection, job.ticker, Bars(frame=bars), **options)
+    drawn = {}
+    monkeypatch.setattr(png, "draw_report", lambda _, **shown: drawn.update(shown))
+    write_report(job)
+    assert drawn["forecast"].predicted == pytest.approx(issued.predicted / 4)
+    assert drawn["forecast"].naive == pytest.approx(issued.naive / 4)
+    assert drawn["forecast"].naive == pytest.approx(drawn["recent"].iloc[-1])
+    assert forecast_next(job).forecast == issued  # the record stands as it was issued
+
+
+def test_an_inactive_ticker_has_no_missed_nights(make_job, engine, tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "Date,Open,High,Low,Close,Adj Close,Volume\n2024-04-01,10,12,9,11,11,1\n2024-04-02,10,12,9,11,11,1\n"
+    )
+    import_prices(Settings(), engine, [tmp_path / "a.csv"], ticker="META", calendar=None, currency=None, as_of=NOW)
+    settings = Settings(tickers=["META"])
+    assert [ticker.ticker for ticker in read_status(settings, engine, wall=NOW).tickers] == ["META"]
+    with writing(engine) as connection:
+        connection.exec_driver_sql("update instruments set active = false")
+    assert read_status(settings, engine, wall=NOW).tickers == ()
 
 
 def test_without_a_forecast_or_a_backtest_the_error_names_the_next_step(job):

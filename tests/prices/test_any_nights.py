@@ -68,9 +68,9 @@ def without_nonsense(nights: list[Night]) -> list[Night]:
     for position, what in enumerate(nights):
         split = what.action is not None and what.action[0] == "split"
         flawed = what.bar is not None and what.bar[0] in BASIS
-        if flawed and not split:
+        if flawed:
             spoilt = max(spoilt, position + what.bar[1])
-        kept.append(replace(what, action=None) if split and (flawed or position < spoilt) else what)
+        kept.append(replace(what, action=None) if split and position < spoilt else what)
     return kept
 
 
@@ -148,7 +148,8 @@ def test_after_any_nights_the_store_equals_a_full_download_and_nothing_supersede
             batch.update(night(sessions[position]), "META")
             yahoo.heal()
             if what.answer == "fine":
-                batch.assert_equals_a_full_download("META")
+                # a corrected close moves the adjusted ones before the next dividend by less than the tolerance
+                batch.assert_equals_a_full_download("META", rtol=1.01e-4)
             else:
                 assert read_all(engine, *before) == before
             seen[night(sessions[position])] = read(engine)

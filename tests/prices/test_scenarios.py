@@ -375,6 +375,31 @@ def test_a_night_with_data_starts_the_count_anew_and_an_inactive_ticker_can_come
     started.assert_equals_a_full_download("META")
 
 
+def test_a_delisted_ticker_that_still_answers_with_its_past_becomes_inactive_too(started, sessions):
+    list_simulated(started.yahoo, "AAPL")
+    for session in sessions[30:40]:
+        started.yahoo.hide("META", session.date(), until=night(sessions[60]))
+    for session in sessions[30:35]:
+        started.update(night(session), "META", "AAPL")
+    with reading(started.engine) as connection:
+        stored = read_instrument(connection, "META")
+        assert (stored.no_data_nights, stored.active) == (5, False)
+        assert read_instrument(connection, "AAPL").active
+    assert len(issues(started.engine)) == 5
+
+
+def test_two_nights_without_a_bar_are_forgotten_when_it_comes(started, sessions):
+    list_simulated(started.yahoo, "AAPL")
+    started.yahoo.hide("META", sessions[30].date(), until=night(sessions[32]) - timedelta(hours=1))
+    started.yahoo.hide("META", sessions[31].date(), until=night(sessions[32]) - timedelta(hours=1))
+    counts = []
+    for session in sessions[30:33]:
+        started.update(night(session), "META", "AAPL")
+        with reading(started.engine) as connection:
+            counts.append(read_instrument(connection, "META").no_data_nights)
+    assert counts == [1, 2, 0]
+
+
 def test_a_ticker_alone_never_becomes_inactive(started, sessions):
     started.yahoo.fail("empty")
     for session in sessions[30:40]:
