@@ -9,7 +9,7 @@ demo: .venv/.installed
 	$(BIN)/stockrnn demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: .venv/.installed
 	$(BIN)/ruff check .

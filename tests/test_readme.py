@@ -121,7 +121,7 @@ def test_the_demo_runs_the_whole_night_and_a_second_run_changes_no_row(newcomer)
 
 
 def test_make_test_runs_pytest():
-    assert _recipe("test") == ".venv/bin/python -m pytest"
+    assert _recipe("test").startswith(".venv/bin/python -m pytest ")
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("stockrnn")])

