@@ -203,10 +203,4 @@ def _check(request: _Request, download: Download) -> Bars:
         splits={action.ex_date: action.value for action in _splits(download)},
     )
     duplicates = [issue for issue in download.issues if pd.Timestamp(issue.session) in bars.frame.index]
-    # a bar that is not settled yet is what every day looks like, not a fault
-    faults = [issue for issue in bars.issues if issue.kind != "session_not_settled"]
-    return Bars(frame=bars.frame, issues=(*_clip(request, faults), *duplicates))
-
-
-def _clip(request: _Request, faults: list[PriceIssue]) -> list[PriceIssue]:
-    return [issue for issue in faults if request.span.first <= issue.session <= request.span.last]
+    return Bars(frame=bars.frame, issues=(*bars.issues, *duplicates))

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
@@ -22,6 +22,7 @@ LOG = logging.getLogger("stockrnn")
 _PAUSES = (60.0, 120.0, 240.0)
 """Seconds to wait after each refusal in a run, before the batch goes on with the ticker that was refused."""
 _FAILURES_IN_A_ROW = 3
+_ONE_NIGHT = timedelta(days=1)
 
 
 class Feed(Protocol):
@@ -145,6 +146,8 @@ def _last_settled(job: Job, stored: Instrument, moment: datetime) -> date:
 
 def _count_night(job: Job) -> None:
     """Note a night without data, once a session; after several the ticker is not asked for any more."""
+    if job.wall - job.as_of > _ONE_NIGHT:
+        return  # a look at the past says nothing about tonight
     with writing(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
         if stored is None:

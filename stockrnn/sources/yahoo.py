@@ -1,6 +1,7 @@
 """Daily prices and corporate actions from Yahoo, through the real yfinance client."""
 
 import logging
+import tempfile
 import warnings
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -56,10 +57,8 @@ class YahooClient:
 
         from stockrnn.sources.yahoo_session import YahooSession
 
-        cache.mkdir(parents=True, exist_ok=True)
-        cache.chmod(_PRIVATE)
         # absolute, because it outlives this client and perhaps the working folder
-        yfinance.set_tz_cache_location(str(cache.resolve()))
+        yfinance.set_tz_cache_location(str(_make_private(cache).resolve()))
         # otherwise every failure is a log line and an empty table
         yfinance.config.debug.hide_exceptions = False
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)
@@ -126,6 +125,16 @@ class YahooClient:
             raise
         except Exception as error:  # whatever yfinance stumbles over, in a damaged answer or its own files
             raise PriceSourceError(f"yfinance failed with {error!r} on {ticker}") from error
+
+
+def _make_private(folder: Path) -> Path:
+    """Make a folder that only its owner can read; a temporary one where that place can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(_PRIVATE)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="stockrnn-"))
+    return folder
 
 
 def _may_pass(error: BaseException) -> bool:

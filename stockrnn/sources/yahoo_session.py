@@ -16,7 +16,6 @@ from curl_cffi.requests.exceptions import RequestException
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
 
 _CHART = "/v8/finance/chart/"
-_CRUMB = "/v1/test/getcrumb"
 _REFUSED = (401, 403)
 _TOO_MANY = 429
 _NOT_FOUND = 404
@@ -44,7 +43,6 @@ class YahooSession(requests.Session[requests.Response]):
         super().__init__(impersonate="chrome")
         self.chart: dict[str, Any] = {}
         self.status = 0
-        self._crumb_refused: requests.Response | None = None
         self._interval = 1 / requests_per_second
         self._sleep = sleep
         self._next = 0.0
@@ -57,8 +55,6 @@ class YahooSession(requests.Session[requests.Response]):
         RateLimitedError, NoPriceDataError, PriceSourceError
         """
         host, path = urlsplit(url).hostname, urlsplit(url).path
-        if path == _CRUMB and self._crumb_refused is not None:
-            return self._crumb_refused  # charts do without; asking again would only prolong the refusal
         self._wait_for_turn()
         kwargs["timeout"] = (_CONNECT_SECONDS, _READ_SECONDS)
         if host in _COOKIE_HOSTS:
@@ -71,8 +67,6 @@ class YahooSession(requests.Session[requests.Response]):
         if path.startswith(_CHART):
             self.status = response.status_code
             self.chart = _read_chart(response, ticker=path.removeprefix(_CHART))
-        elif response.status_code == _TOO_MANY:
-            self._crumb_refused = response
         return response
 
     def _wait_for_turn(self) -> None:

@@ -149,7 +149,7 @@ def test_a_refusal_of_the_request_is_no_verdict_on_the_ticker(started, sessions,
 
 
 def test_a_refused_crumb_is_done_without_and_not_asked_for_again(yahoo, batch, sessions):
-    """The client asks for one with every chart, which would prolong the refusal."""
+    """Charts are served without one, and asking with every chart would prolong the refusal."""
     YfData()._crumb = None
     yahoo.refuses_crumbs = True
     done = batch.update(night(sessions[30]), *TICKERS)

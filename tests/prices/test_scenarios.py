@@ -214,6 +214,20 @@ def test_a_dividend_announced_ahead_is_kept_without_a_row_of_nothing(started, se
     assert issues(started.engine) == []
 
 
+def test_a_dividend_whose_own_bar_is_late_keeps_its_date(started, sessions):
+    """The client moves such a dividend to the session before, or makes a row of nothing for it."""
+    ex_date = sessions[31].date()
+    started.yahoo.hide("META", ex_date, until=night(sessions[33]) - timedelta(hours=1))
+    started.yahoo.dividend("META", ex_date=ex_date, amount=1.0)
+    for session in sessions[30:34]:
+        started.update(night(session), "META")
+        expected = [] if session == sessions[30] else [(ex_date, "dividend", 1.0)]
+        assert read_store(started.engine, "META")["actions"] == expected
+        assert {kind for _, kind, _ in issues(started.engine)} <= {"missing_session"}
+        started.assert_equals_a_full_download("META")
+    assert read_all(started.engine, "action_revisions") == {"action_revisions": []}
+
+
 @pytest.mark.parametrize("ratio", [4.0, 0.1])
 def test_a_split_restates_the_whole_past_and_the_old_prices_stay_readable(started, sessions, ratio):
     before = closes(started.engine)
