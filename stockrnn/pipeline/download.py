@@ -167,7 +167,8 @@ def _set_mixup_aside(connection: Connection, request: _Request, bars: Bars, down
         PriceIssue(
             session=session.date(),
             kind="jump",
-            detail=f"the whole past comes {comparison.factor:g} times what is stored, and no split explains it",
+            detail=f"the whole past comes {comparison.factor:g} times what is stored, and no split explains it; "
+            "'stockrnn prices update --full' takes it as it is",
             raw={"session": str(session.date()), **row},
         )
         for session, row in zip(comparison.new.index, _to_json(comparison.new), strict=True)

@@ -31,10 +31,10 @@ def choose_tickers(
     with reading(engine) as connection:
         stored = read_tickers(connection, simulated=False)
         inactive = read_inactive_tickers(connection)
-    chosen = [ticker for ticker in settings.tickers if ticker not in inactive] or stored
+    chosen = [ticker for ticker in settings.tickers if ticker not in inactive] if settings.tickers else stored
     if not chosen:
         raise UsageError(
             "no tickers: name some with --ticker or as tickers = [...] in stockrnn.toml, or import prices first "
-            "('stockrnn prices import FILE --ticker META')"
+            "('stockrnn prices import FILE --ticker META'); inactive ones count only where --ticker names them"
         )
     return chosen

@@ -50,6 +50,8 @@ def test_the_tickers_of_the_settings_are_updated_but_inactive_ones_only_when_ask
     assert cli("prices", "update", "--full").out.splitlines() == [
         "AAPL: 0 sessions new, 0 revised, 0 rows kept aside"
     ]
+    monkeypatch.setenv("STOCKRNN_TICKERS", "META")
+    assert "inactive ones count only where --ticker names them" in cli("prices", "update").err
     assert cli("prices", "update", "--full", "--ticker", "META").code == 0
     with reading(open_store(Settings())) as connection:
         assert read_tickers(connection, simulated=False) == ["AAPL", "META"]
