@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -94,7 +95,7 @@ def _recipe(target):
 
 def _digest(folder):
     """A digest of every row of every table but the log of runs."""
-    with sqlite3.connect(folder / "stockrnn-data" / "stockrnn.db") as connection:
+    with closing(sqlite3.connect(folder / "stockrnn-data" / "stockrnn.db")) as connection:
         rows = {table: connection.execute(f"select * from {table} order by 1, 2, 3").fetchall() for table in TABLES}
     return hashlib.sha256(repr(rows).encode()).hexdigest(), {table: len(rows[table]) for table in TABLES}
 
@@ -149,7 +150,7 @@ def test_the_crontab_line_is_a_schedule_and_a_command_that_works(newcomer):
 
 def test_the_sql_of_the_readme_answers(newcomer):
     (statement,) = _blocks("sql")
-    with sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db") as connection:
+    with closing(sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db")) as connection:
         rows = connection.execute(statement).fetchall()
     assert {row[0] for row in rows} >= {"META", "SIM-WALK", "SIM-SIGNAL", "SIM-FAT"}
 
@@ -160,7 +161,7 @@ def test_the_settings_shown_are_the_defaults():
 
 
 def test_the_tables_and_views_named_are_those_of_the_database(newcomer):
-    with sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db") as connection:
+    with closing(sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db")) as connection:
         listed = connection.execute("select name from sqlite_master where type in ('table', 'view')").fetchall()
     names = {name for (name,) in listed} - {"alembic_version"}
     assert all(f"`{name}`" in README for name in names)

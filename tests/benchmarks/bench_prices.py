@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_the_load_of_500_tickers_and_an_update_in_which_nothing_changes(folder, 
     files = sorted(folder.glob("*.csv"))
     home = {"STOCKRNN_HOME": str(tmp_path / "home"), "STOCKRNN_REQUESTS_PER_SECOND": "1000000"}
     seconds, memory, _ = _run(IMPORT, *files, **home)
-    with sqlite3.connect(tmp_path / "home" / "stockrnn.db") as connection:
+    with closing(sqlite3.connect(tmp_path / "home" / "stockrnn.db")) as connection:
         (count,) = connection.execute("select count(*) from prices").fetchone()
     print(f"\n{TICKERS} tickers, {FIRST} to {LAST}, SQLite         seconds   memory MB      bars")
     print(f"{'stockrnn prices import':44}{seconds:9.1f}{memory:12.0f}{count:10}")

@@ -1,6 +1,7 @@
 """Bad input: one clear line that says what, where and what to do; exit code 1 or 2; nothing half-written."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def _stored():
     database = Path("stockrnn-data/stockrnn.db")
     if not database.exists():
         return 0
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         return sum(
             connection.execute(f"select count(*) from {table}").fetchone()[0]
             for table in ("instruments", "prices", "price_issues", "models", "forecasts", "backtests")
