@@ -1,4 +1,4 @@
-"""The night: update prices, retrain if due, forecast, backtest, report, for each ticker."""
+"""The night: update prices, score, retrain if due, backtest, forecast, report, for each ticker."""
 
 import logging
 import uuid
@@ -97,7 +97,7 @@ def nightly(
     spec: str | None = None,
     epochs: int | None = None,
 ) -> State[Night]:
-    """Update prices, retrain what is due, forecast the next session, backtest the last whole month, report.
+    """Update prices, score, retrain what is due, backtest the last whole month, forecast, report.
 
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
@@ -163,11 +163,13 @@ def _run_ticker(job: Job, source: SourceName, failure: str | None) -> Outcome:
     failed = {job.ticker: failure} if failure else {}
     if failure is None:
         with _keeping_failures(job, failed):
+            tasks.score(job)
             if source == "yahoo":
                 require_fresh(job)
             tasks.retrain(job)
-            done["issued"] = tasks.forecast(job)
+            # before the forecast, whose intervals rest on past errors: on a first night there are no others
             done["backtest"] = tasks.backtest(job)
+            done["issued"] = tasks.forecast(job)
             done["report"] = tasks.report(job)
     current_progress().finish(job.ticker)
     return Outcome(ticker=job.ticker, error=failed.get(job.ticker), **done)

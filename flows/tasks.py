@@ -15,6 +15,7 @@ from stockrnn.pipeline.forecast import Issued, forecast_next
 from stockrnn.pipeline.job import Job
 from stockrnn.pipeline.report import write_report
 from stockrnn.pipeline.retrain import retrain_if_due
+from stockrnn.pipeline.score import Scored, score_forecasts
 from stockrnn.types import Backtest
 
 P = ParamSpec("P")
@@ -36,6 +37,17 @@ def update(job: Job, feed: Feed) -> None:
     written = feed.update(job)
     if written is not None:
         current_progress().step(job.ticker, f"prices: {written}")
+
+
+@_step("score")
+def score(job: Job) -> Scored:
+    """Score the forecasts whose session has settled, and note missed nights."""
+    scored = score_forecasts(job)
+    if scored.new or scored.again:
+        current_progress().step(job.ticker, f"scores: {scored.new} new, {scored.again} again after a revision")
+    if scored.missed:
+        current_progress().step(job.ticker, f"nights missed since the last run: {len(scored.missed)}")
+    return scored
 
 
 @_step("retrain")

@@ -9,8 +9,10 @@ import pandas as pd
 
 from stockrnn import baselines
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
-from stockrnn.metrics import compute_metrics
-from stockrnn.types import Span
+from stockrnn.evidence import Verdict, decide_verdict, diebold_mariano, wilson_interval, yardsticks
+from stockrnn.intervals import LEVELS, add_intervals, rolling_volatility
+from stockrnn.metrics import compute_metrics, coverage, directional_accuracy, interval_score
+from stockrnn.types import BASELINES, Span, Target
 
 Predict = Callable[[np.ndarray], np.ndarray]
 """Windows of prices, shape (N, lookback, 1), to forecast prices, shape (N,)."""
@@ -30,12 +32,15 @@ class Split:
     inputs
         The `lookback` values before the holdout, then the holdout's own: what the forecasts are issued from and
         judged by, index `session`.
+    known
+        All values up to the holdout's last one: what the baselines and the volatility are made of.
     holdout
         How many of `inputs` are the holdout's.
     """
 
     training: pd.Series
     inputs: pd.Series
+    known: pd.Series
     holdout: int
 
     @property
@@ -83,7 +88,12 @@ def split_holdout(
         training = training.iloc[-train_sessions:]
     if len(training) < lookback + 1:
         raise NotEnoughHistoryError(ticker, found=len(training), needed=lookback + 1, through=_day(before, -1))
-    return Split(training=training, inputs=pd.concat([before.iloc[-lookback:], held_out]), holdout=len(held_out))
+    return Split(
+        training=training,
+        inputs=pd.concat([before.iloc[-lookback:], held_out]),
+        known=pd.concat([before, held_out]),
+        holdout=len(held_out),
+    )
 
 
 def _require_sessions(
@@ -109,29 +119,78 @@ def run_holdout(split: Split, close: pd.Series, *, lookback: int, fit: Fit) -> p
     Returns
     -------
     DataFrame
-        Index `session`, columns `actual`, `predicted`, `naive`, `last_close`, in quote currency.
+        Index `session`, columns `BACKTEST_COLUMNS`; each interval rests on the errors of the sessions before it.
     """
     predict = fit(split.training.to_numpy(dtype=np.float64))
     values = split.inputs.to_numpy(dtype=np.float64)
     windows = np.stack([values[i - lookback : i] for i in range(lookback, len(values))])
+    held_out = split.inputs.index[-split.holdout :]
+    beside = baselines.make_baselines(split.known, close.reindex(split.known.index)).loc[held_out]
     table = pd.DataFrame(
         {
-            "actual": split.inputs,
-            "naive": baselines.naive(split.inputs),
-            "last_close": baselines.last_close(close.reindex(split.inputs.index)),
+            "actual": split.inputs.loc[held_out],
+            "predicted": predict(windows[:, :, np.newaxis]),
+            **beside,
+            "volatility": rolling_volatility(split.known).loc[held_out],
         }
-    ).iloc[-split.holdout :]
-    table.insert(1, "predicted", predict(windows[:, :, np.newaxis]))
-    return table.rename_axis("session")
+    )
+    return add_intervals(table).rename_axis("session")
 
 
 def judge(forecasts: pd.DataFrame, *, spec: str) -> dict[str, dict[str, float]]:
-    """Return the metrics of the spec, of naive and of last_close on the table of `run_holdout`."""
-    columns = {spec: "predicted", "naive": "naive", "last_close": "last_close"}
-    return compute_metrics(
-        forecasts["actual"].to_numpy(),
-        {model: forecasts[column].to_numpy() for model, column in columns.items()},
-    )
+    """Return the metrics of the spec and of each baseline on the table of `run_holdout`.
+
+    Besides those of `compute_metrics`: `dm_p_value`, of the absolute error against naive's; how many sessions
+    `directional_accuracy` is a share of, and its 95 % interval; and for the spec, over the sessions that have
+    intervals, `coverage_80`, `coverage_95`, each with its own 95 % interval, and `interval_score_80`.
+    """
+    actual = forecasts["actual"].to_numpy()
+    columns = {spec: "predicted", **{name: name for name in BASELINES if name in forecasts}}
+    judged = compute_metrics(actual, {model: forecasts[column].to_numpy() for model, column in columns.items()})
+    misses = {model: absolute_errors(forecasts, column) for model, column in columns.items()}
+    for model, column in columns.items():
+        judged[model]["dm_p_value"] = diebold_mariano(misses[model], misses["naive"]).p_value
+        judged[model] |= _judge_directions(forecasts, column)
+    return judged | {spec: judged[spec] | _judge_intervals(forecasts)}
+
+
+def absolute_errors(forecasts: pd.DataFrame, column: str) -> np.ndarray:
+    """Return |forecast - actual| of a column, in quote currency, shape (N,)."""
+    return (forecasts[column] - forecasts["actual"]).abs().to_numpy(dtype=np.float64)
+
+
+def find_verdict(forecasts: pd.DataFrame, *, target: Target) -> Verdict:
+    """Judge the forecasts beside the better of naive and the last close."""
+    known = forecasts[forecasts["predicted"].notna()]
+    beside = {name: absolute_errors(known, name) for name in yardsticks(target)}
+    return decide_verdict(absolute_errors(known, "predicted"), beside)
+
+
+def _judge_directions(forecasts: pd.DataFrame, column: str) -> dict[str, float]:
+    counted = (forecasts["actual"] != forecasts["naive"]) & (forecasts[column] != forecasts["naive"])
+    known = forecasts[counted]
+    reference = known["naive"].to_numpy()
+    share = directional_accuracy(known["actual"].to_numpy(), known[column].to_numpy(), reference)
+    return _with_interval("directional_accuracy", share, len(known))
+
+
+def _with_interval(name: str, share: float, sessions: int) -> dict[str, float]:
+    lower, upper = wilson_interval(round(share * sessions) if sessions else 0, sessions)
+    return {name: share, f"{name}_sessions": sessions, f"{name}_lower": lower, f"{name}_upper": upper}
+
+
+def _judge_intervals(forecasts: pd.DataFrame) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for level in LEVELS:
+        lower, upper = f"lower_{level}", f"upper_{level}"
+        known = forecasts.dropna(subset=[lower, upper]) if lower in forecasts else forecasts.iloc[:0]
+        if known.empty:
+            continue
+        actual, bounds = known["actual"].to_numpy(), (known[lower].to_numpy(), known[upper].to_numpy())
+        found |= _with_interval(f"coverage_{level}", coverage(actual, *bounds), len(known))
+        if level == LEVELS[0]:
+            found[f"interval_score_{level}"] = interval_score(actual, *bounds, level=level / 100)
+    return found
 
 
 def _day(values: pd.Series, position: int) -> date:

@@ -48,6 +48,11 @@ class Calendar:
         opens: pd.Timestamp = self.table["opens"][pd.Timestamp(session)]
         return opens.to_pydatetime()
 
+    def closes_at(self, session: date) -> datetime:
+        """Return when `session` closes, in UTC; `KeyError` for a day without a session."""
+        closes: pd.Timestamp = self.table["closes"][pd.Timestamp(session)]
+        return closes.to_pydatetime()
+
     def last_closed(self, as_of: datetime) -> date:
         """Return the last session whose close is not after `as_of`; `UsageError` before the first one."""
         closed = self._closes.searchsorted(pd.Timestamp(as_of), side="right")

@@ -180,6 +180,14 @@ class ModelMissingError(StockrnnError):
         )
 
 
+class UnknownForecastError(UsageError):
+    """A forecast that the ledger does not hold."""
+
+    def __init__(self, forecast_id: str) -> None:
+        self.forecast_id = forecast_id
+        super().__init__(f"no forecast {forecast_id!r} in the ledger; 'stockrnn sql forecast_origin' lists them")
+
+
 class TrainingError(StockrnnError):
     """Training that ended without a usable model; nothing was stored."""
 

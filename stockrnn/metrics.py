@@ -70,3 +70,32 @@ def compute_metrics(
             "skill": 1 - relative,
         }
     return judged
+
+
+def coverage(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:
+    """Share of sessions, 0 to 1, whose actual value lay in the interval, ends included; NaN where there is none."""
+    inside = (actual >= lower) & (actual <= upper)
+    return float(np.mean(inside)) if len(inside) else float("nan")
+
+
+def pinball(actual: np.ndarray, quantiles: Mapping[float, np.ndarray]) -> float:
+    """Mean pinball loss over sessions and quantiles, in quote currency; 0 is perfect.
+
+    Koenker & Bassett (1978): level * (actual - q) where the actual value is above q, (1 - level) * (q - actual) else.
+
+    Parameters
+    ----------
+    quantiles
+        Level, 0 to 1, -> forecast quantile, shape (N,).
+    """
+    losses = [np.maximum(level * (actual - q), (level - 1) * (actual - q)) for level, q in quantiles.items()]
+    return float(np.mean(losses))
+
+
+def interval_score(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray, *, level: float) -> float:
+    """Mean width of the intervals plus 2 / (1 - level) times how far outside the actual value lay; lower is better.
+
+    In quote currency. Gneiting & Raftery (2007), "Strictly Proper Scoring Rules", equation 43.
+    """
+    outside = np.maximum(lower - actual, 0) + np.maximum(actual - upper, 0)
+    return float(np.mean(upper - lower + 2 / (1 - level) * outside))

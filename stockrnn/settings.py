@@ -18,11 +18,11 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from stockrnn.errors import SettingsError, UnknownSpecError
-from stockrnn.types import Network, Target, Ticker
+from stockrnn.types import BASELINES, Network, Target, Ticker
 
 SETTINGS_FILE = "stockrnn.toml"
 _SPEC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_BASELINES = ("naive", "last_close")
+_RESERVED = (*BASELINES, "all")
 Every: TypeAlias = Literal["night", "week", "month"] | Annotated[int, Field(ge=1)]
 
 
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     @classmethod
     def _add_tutorial(cls, specs: dict[str, Spec]) -> dict[str, Spec]:
         for name in specs:
-            if name in _BASELINES or not _SPEC_NAME.fullmatch(name):
+            if name in _RESERVED or not _SPEC_NAME.fullmatch(name):
                 raise ValueError(
                     f"{name!r} can't name a spec: use lower case, digits, - and _, at most 32, no baseline"
                 )

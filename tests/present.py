@@ -20,7 +20,8 @@ def present_yahoo(monkeypatch: pytest.MonkeyPatch, *tickers: str) -> Iterator[Si
     Yields
     ------
     SimpleNamespace
-        `server`, and `last`: the last session whose bar has settled, whatever the time of the day is.
+        `server`; `last`, the last session whose bar has settled, whatever the time of the day is; and `kind`, of a
+        forecast from it.
     """
     now = datetime.now(UTC)
     calendar = load_calendar("XNYS", through_year=now.year + 2)
@@ -32,4 +33,7 @@ def present_yahoo(monkeypatch: pytest.MonkeyPatch, *tickers: str) -> Iterator[Si
         session = make_session_class(server.port, yahoo_session.YahooSession)
         monkeypatch.setattr(yahoo_session, "YahooSession", session)
         monkeypatch.setenv("STOCKRNN_REQUESTS_PER_SECOND", "1000000")
-        yield SimpleNamespace(server=server, last=last, hidden_until=now + timedelta(days=30))
+        opens_at = calendar.opens_at(calendar.next_session(last))
+        # four hours after a close no session has opened since, but on exchanges that hardly close
+        kind = "live" if now < opens_at else "hindcast"
+        yield SimpleNamespace(server=server, last=last, kind=kind, hidden_until=now + timedelta(days=30))

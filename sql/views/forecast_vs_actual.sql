@@ -14,6 +14,12 @@ with standing as (
         forecasts.predicted,
         forecasts.naive,
         forecasts.last_close,
+        forecasts.drift,
+        forecasts.moving_average,
+        forecasts.lower_80,
+        forecasts.upper_80,
+        forecasts.lower_95,
+        forecasts.upper_95,
         case forecasts.target
             when 'open' then prices.open
             when 'high' then prices.high
@@ -60,6 +66,14 @@ select
     standing.predicted * standing.basis - standing.actual as error,
     standing.naive * standing.basis - standing.actual as naive_error,
     standing.last_close * standing.basis - standing.actual as last_close_error,
+    standing.drift * standing.basis as drift,
+    standing.moving_average * standing.basis as moving_average,
+    standing.drift * standing.basis - standing.actual as drift_error,
+    standing.moving_average * standing.basis - standing.actual as moving_average_error,
+    standing.lower_80 * standing.basis as lower_80,
+    standing.upper_80 * standing.basis as upper_80,
+    standing.lower_95 * standing.basis as lower_95,
+    standing.upper_95 * standing.basis as upper_95,
     standing.issued_at,
     standing.forecast_id
 from standing

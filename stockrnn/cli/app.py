@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stockrnn import __version__
-from stockrnn.cli import database, look, prices, run
+from stockrnn.cli import database, ledger, look, prices, run
 from stockrnn.cli.output import start_logging
 from stockrnn.errors import StockrnnError
 
@@ -41,7 +41,9 @@ app.add_typer(prices.app, name="prices")
 app.command()(run.retrain)
 app.command()(run.forecast)
 app.command()(run.backtest)
+app.command()(ledger.score)
 app.command()(run.report)
+app.command()(ledger.replay)
 app.command()(look.sql)
 app.command()(look.status)
 app.add_typer(database.app, name="db")

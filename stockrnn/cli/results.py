@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from stockrnn.cli.output import print_table
+from stockrnn.types import BASELINES
 
 if TYPE_CHECKING:
     from flows.nightly import Night, Outcome
@@ -68,11 +69,12 @@ def print_backtest(backtest: "Backtest") -> None:
         f"holdout   {sessions} sessions of {backtest.holdout}; {lookback + sessions} values for its inputs\n"
         f"loss      {first:.4f} after epoch 1, {last:.4f} after epoch {backtest.epochs}; seed {backtest.seed}\n"
     )
-    models = (backtest.spec, "naive", "last_close")
-    metrics = backtest.metrics[backtest.spec]
-    print_table(
-        ("metric", *models), [[name, *(backtest.metrics[model][name] for model in models)] for name in metrics]
-    )
+    models = (backtest.spec, *BASELINES)
+    rows = [
+        [name, *(backtest.metrics.get(model, {}).get(name) for model in models)]
+        for name in backtest.metrics[backtest.spec]
+    ]
+    print_table(("metric", *models), rows)
     typer.echo(f"\nverdict   {verdict(backtest)}\n")
 
 

@@ -87,7 +87,7 @@ def _compute(
         training_sessions=len(split.training),
         windows=trained[0].windows,
         losses=list(trained[0].losses),
-        created_at=job.wall,
+        created_at=history.clock(job),
         forecasts=forecasts,
         metrics=judge(forecasts, spec=job.spec_name),
     )

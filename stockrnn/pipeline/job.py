@@ -90,6 +90,10 @@ class History:
             raise MissingTargetError(self.ticker, target, int(column.isna().sum()))
         return column
 
+    def clock(self, job: Job) -> datetime:
+        """Return the run's time: the wall's, on the simulated market the simulated one."""
+        return job.as_of if self.simulated else job.wall
+
     def sessions_since(self, session: date) -> int:
         """Return how many stored sessions are later than `session`."""
         return int((self.bars.index > pd.Timestamp(session)).sum())

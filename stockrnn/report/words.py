@@ -3,6 +3,7 @@
 import math
 from typing import Literal
 
+from stockrnn.backtest import find_verdict
 from stockrnn.report.formats import (
     format_amount,
     format_day,
@@ -22,7 +23,6 @@ TARGET_NAMES: dict[Target, str] = {
     "close": "close",
     "adj_close": "adjusted close",
 }
-_BASELINE_NAMES: dict[Baseline, str] = {"naive": "naive", "last_close": "the last close"}
 _SAME = "practically the same as "
 _VERBS: dict[Target, str] = {
     "open": "open at",
@@ -82,30 +82,9 @@ def describe_backtest(backtest: Backtest, *, currency: str | None = None) -> tup
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def better_baseline(backtest: Backtest) -> Baseline | None:
-    """Return the baseline with the smaller mean absolute error; naive on a tie, None if there is no error."""
-    errors = {name: metric(backtest, name, "mae") for name in baselines(backtest.target)}
-    known: dict[Baseline, float] = {name: mae for name, mae in errors.items() if not math.isnan(mae)}
-    if not known:
-        return None
-    better: Baseline = min(known, key=known.__getitem__)
-    return better
-
-
 def verdict(backtest: Backtest) -> str:
-    """Compare the spec's mean absolute error with the better baseline's.
-
-    A smaller error is reported as that and no more: no test of significance stands behind it.
-    """
-    baseline = better_baseline(backtest)
-    mae = metric(backtest, backtest.spec, "mae")
-    if baseline is None or math.isnan(mae):
-        return "no verdict: there are no errors to compare"
-    if mae >= metric(backtest, baseline, "mae"):
-        return f"no better than {_BASELINE_NAMES[baseline]}"
-    count = len(backtest.forecasts)
-    sessions = "session is" if count == 1 else "sessions are"
-    return f"smaller error than {_BASELINE_NAMES[baseline]}, but n = {count} {sessions} too few to tell"
+    """Return what the errors prove: the spec beside the better of naive and the last close."""
+    return find_verdict(backtest.forecasts, target=backtest.target).words
 
 
 def chance_points(sessions: int) -> float:

@@ -4,14 +4,14 @@ import math
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, RowMapping, select
 
 from stockrnn.store.schema import backtest_forecasts, backtest_metrics, backtests
 from stockrnn.store.upsert import insert_missing
-from stockrnn.types import Backtest, Span, Target
+from stockrnn.types import BACKTEST_COLUMNS, Backtest, Span, Target
 
-_TABLE = ("actual", "predicted", "naive", "last_close")
 _PLAIN = (
     "backtest_id",
     "ticker",
@@ -43,7 +43,7 @@ def write_backtest(connection: Connection, backtest: Backtest) -> None:
         {**key, "target_session": session, **values}
         for session, values in zip(
             (moment.date() for moment in backtest.forecasts.index),
-            backtest.forecasts[list(_TABLE)].to_dict("records"),
+            _nulled(backtest.forecasts).to_dict("records"),
             strict=True,
         )
     ]
@@ -97,12 +97,12 @@ def _assemble(connection: Connection, row: RowMapping) -> Backtest:
 
 
 def _read_table(connection: Connection, backtest_id: str) -> pd.DataFrame:
-    columns = (backtest_forecasts.c.target_session, *(backtest_forecasts.c[name] for name in _TABLE))
+    columns = (backtest_forecasts.c.target_session, *(backtest_forecasts.c[name] for name in BACKTEST_COLUMNS))
     query = select(*columns).where(backtest_forecasts.c.backtest_id == backtest_id)
     rows = connection.execute(query.order_by(backtest_forecasts.c.target_session)).all()
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=["session", *_TABLE])
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=["session", *BACKTEST_COLUMNS])
     frame["session"] = pd.to_datetime(frame["session"])
-    return frame.set_index("session")
+    return frame.set_index("session").astype(np.float64)
 
 
 def _read_metrics(connection: Connection, backtest_id: str) -> dict[str, dict[str, float]]:
@@ -112,3 +112,9 @@ def _read_metrics(connection: Connection, backtest_id: str) -> dict[str, dict[st
         value = math.nan if row["value"] is None else row["value"]
         metrics.setdefault(row["model"], {})[row["metric"]] = value
     return metrics
+
+
+def _nulled(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns as they are stored: what is not known is NULL."""
+    columns = forecasts.reindex(columns=list(BACKTEST_COLUMNS)).astype(object)
+    return columns.where(columns.notna(), None)

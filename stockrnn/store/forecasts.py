@@ -1,11 +1,11 @@
 """Read and write forecasts. The first one issued for a key stands."""
 
 from dataclasses import asdict, fields
-from datetime import date
+from datetime import date, datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from stockrnn.store.schema import forecasts
+from stockrnn.store.schema import UtcDateTime, forecasts
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import Forecast, Kind, Target
 
@@ -14,16 +14,17 @@ _COLUMNS = [forecasts.c[field.name] for field in fields(Forecast)]
 
 def write_forecast(connection: Connection, forecast: Forecast) -> Forecast:
     """Store a forecast unless one stands for its key, and return the one that stands."""
+    key = {name: getattr(forecast, name) for name in ("ticker", "target", "spec", "cutoff", "kind")}
+    standing = read_forecast(connection, **key)
+    if standing is not None:  # looked for first: SQLite's trigger refuses even to try
+        return standing
     insert_missing(connection, forecasts, [asdict(forecast)])
-    standing = read_forecast(
-        connection,
-        ticker=forecast.ticker,
-        target=forecast.target,
-        spec=forecast.spec,
-        cutoff=forecast.cutoff,
-        kind=forecast.kind,
-    )
-    return standing or forecast
+    return read_forecast(connection, **key) or forecast
+
+
+def read_clock(connection: Connection) -> datetime:
+    """Return the time by the clock of the database, which stamps `recorded_at`."""
+    return connection.execute(select(func.current_timestamp(type_=UtcDateTime()))).scalar_one()
 
 
 def read_forecast(
@@ -39,6 +40,18 @@ def read_forecast(
     )
     row = connection.execute(query).mappings().one_or_none()
     return Forecast(**row) if row else None
+
+
+def read_forecast_by_id(connection: Connection, forecast_id: str) -> Forecast | None:
+    """Return the forecast of that name, None where there is none."""
+    row = connection.execute(select(*_COLUMNS).where(forecasts.c.forecast_id == forecast_id)).mappings().one_or_none()
+    return Forecast(**row) if row else None
+
+
+def read_forecast_ids(connection: Connection, *, since: date | None = None) -> list[str]:
+    """Return the names of all forecasts whose cutoff is not before `since`, oldest first."""
+    query = select(forecasts.c.forecast_id).order_by(forecasts.c.cutoff, forecasts.c.forecast_id)
+    return list(connection.scalars(query if since is None else query.where(forecasts.c.cutoff >= since)))
 
 
 def read_latest_forecast(

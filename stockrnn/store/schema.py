@@ -190,10 +190,43 @@ forecasts = Table(
     Column("upper_95", Double),
     Column("quantiles", JSON(none_as_null=True)),
     Column("window_sha256", String(64), nullable=False),
+    Column("drift", Double),
+    Column("moving_average", Double),
+    Column("volatility", Double),
     UniqueConstraint("ticker", "target", "spec", "cutoff", "kind"),
     CheckConstraint("kind in ('live', 'hindcast')", name="kind"),
     CheckConstraint("kind = 'hindcast' or issued_at < target_opens_at", name="live_before_open"),
     CheckConstraint("cutoff < target_session", name="cutoff_before_target"),
+)
+
+scores = Table(
+    "scores",
+    METADATA,
+    Column("forecast_id", String, ForeignKey("forecasts.forecast_id"), primary_key=True),
+    Column("scored_at", UtcDateTime, primary_key=True),
+    Column("basis", Double, nullable=False),
+    Column("actual", Double, nullable=False),
+    Column("error", Double, nullable=False),
+    Column("naive_error", Double, nullable=False),
+    Column("last_close_error", Double, nullable=False),
+    Column("drift_error", Double),
+    Column("moving_average_error", Double),
+    Column("inside_80", Boolean),
+    Column("inside_95", Boolean),
+    Column("direction_correct", Boolean),
+    Column("pinball", Double),
+)
+
+missed_nights = Table(
+    "missed_nights",
+    METADATA,
+    _ticker_key(),
+    Column("target", String(16), primary_key=True),
+    Column("spec", String(32), primary_key=True),
+    Column("target_session", Date, primary_key=True),
+    Column("cutoff", Date, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("detected_at", UtcDateTime, nullable=False),
 )
 
 backtests = Table(
@@ -230,6 +263,9 @@ backtest_forecasts = Table(
     Column("upper_80", Double),
     Column("lower_95", Double),
     Column("upper_95", Double),
+    Column("drift", Double),
+    Column("moving_average", Double),
+    Column("volatility", Double),
 )
 
 backtest_metrics = Table(

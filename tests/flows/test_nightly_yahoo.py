@@ -26,8 +26,8 @@ def rows(statement):
 def test_a_night_downloads_and_forecasts_from_the_last_settled_session(yahoo):
     night = run_nightly(tickers=["META", "AAPL"])
     assert night.summary == "2 of 2 tickers done"
-    cutoffs = rows("select ticker, cutoff from forecasts order by 1")
-    assert cutoffs == [("AAPL", str(yahoo.last)), ("META", str(yahoo.last))]
+    cutoffs = rows("select ticker, cutoff, kind from forecasts order by 1")
+    assert cutoffs == [("AAPL", str(yahoo.last), yahoo.kind), ("META", str(yahoo.last), yahoo.kind)]
     tables = "prices", "price_revisions", "price_issues", "models", "forecasts", "backtests", "instruments"
     before = [rows(f"select * from {table}") for table in tables]
     again = run_nightly(tickers=["META", "AAPL"])

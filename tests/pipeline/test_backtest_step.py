@@ -22,9 +22,11 @@ def test_a_backtest_is_kept_with_its_forecasts_and_metrics(job):
     assert len(stored.forecasts) == 20
     assert (str(stored.cutoff), stored.training_sessions, stored.windows) == ("2012-01-31", 200, 195)
     assert stored.metrics == done.backtest.metrics or np.isnan(stored.metrics["naive"]["directional_accuracy"])
-    assert set(stored.metrics) == {"tutorial", "naive", "last_close"}
+    assert set(stored.metrics) == {"tutorial", "naive", "last_close", "drift", "moving_average"}
+    shares = ("directional_accuracy", "coverage_80", "coverage_95")
     assert set(stored.metrics["tutorial"]) == {
-        "rmse", "mae", "mape", "bias", "directional_accuracy", "relative_mae", "skill"
+        "rmse", "mae", "mape", "bias", "relative_mae", "skill", "dm_p_value", "interval_score_80",
+        *(f"{share}{part}" for share in shares for part in ("", "_sessions", "_lower", "_upper")),
     }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import pytest
 
-from stockrnn.report.words import better_baseline, chance_points, describe_backtest, describe_forecast, verdict
+from stockrnn.report.words import chance_points, describe_backtest, describe_forecast, verdict
 from stockrnn.types import Backtest, Forecast, Span
 
 JANUARY = Span(date(2020, 1, 1), date(2020, 1, 31))
@@ -183,38 +183,37 @@ def test_missing_metrics_leave_their_sentences_out(missing):
     assert "average miss was n/a; " in sentences[1]
 
 
+def make_misses(model, naive, last_close, *, sessions=21, **changes):
+    """A backtest whose absolute errors lie around those given, by turns above and below them."""
+    index = pd.bdate_range("2020-01-02", periods=sessions, name="session")
+    wobble = [1.1 if at % 2 else 0.9 for at in range(sessions)]
+    misses = {"predicted": model, "naive": naive, "last_close": last_close}
+    columns = {name: [210.0 + miss * w**at for w in wobble] for at, (name, miss) in enumerate(misses.items(), 1)}
+    return make_backtest({}, forecasts=pd.DataFrame({"actual": 210.0, **columns}, index=index), **changes)
+
+
 @pytest.mark.parametrize(
-    ("model", "naive", "last_close", "target", "expected"),
+    ("misses", "target", "expected"),
     [
-        (4.43, 2.71, 2.13, "open", "no better than the last close"),
-        (2.50, 2.71, 2.13, "open", "no better than the last close"),
-        (4.43, 2.13, 2.71, "open", "no better than naive"),
-        (2.13, 2.13, 2.13, "open", "no better than naive"),
-        (2.0, 2.13, 2.71, "open", "smaller error than naive, but n = 21 sessions are too few to tell"),
-        (2.0, 2.71, 2.13, "open", "smaller error than the last close, but n = 21 sessions are too few to tell"),
-        (4.43, 2.71, 2.71, "close", "no better than naive"),
-        (2.50, 2.71, 2.71, "close", "smaller error than naive, but n = 21 sessions are too few to tell"),
-        (4.43, math.nan, 2.13, "open", "no better than the last close"),
-        (4.43, 2.71, None, "open", "no better than naive"),
-        (math.nan, 2.71, 2.13, "open", "no verdict: there are no errors to compare"),
-        (2.0, math.nan, None, "open", "no verdict: there are no errors to compare"),
+        ((4.43, 2.71, 2.13), "open", "worse than naive and the last close (p < 0.001)"),
+        ((2.4, 2.71, 2.13), "open", "worse than the last close (p = 0.021)"),
+        ((2.4, 2.71, 2.13), "close", "better than naive (p < 0.001)"),
+        ((2.0, 2.71, 2.5), "open", "better than naive and the last close (p < 0.001)"),
     ],
 )
-def test_the_verdict_takes_the_better_baseline_and_claims_no_more(model, naive, last_close, target, expected):
-    backtest = make_backtest({"mae": model}, {"mae": naive}, {"mae": last_close}, target=target)
-
-    assert verdict(backtest) == expected
+def test_the_verdict_is_on_the_better_baseline(misses, target, expected):
+    assert verdict(make_misses(*misses, target=target)) == expected
 
 
-def test_one_session_is_too_few_in_the_singular():
-    backtest = make_backtest({"mae": 1.0}, {"mae": 2.0}, {"mae": 2.0}, sessions=1)
-
-    assert verdict(backtest) == "smaller error than naive, but n = 1 session is too few to tell"
+def test_one_session_is_too_few_to_tell():
+    backtest = make_misses(1.0, 2.0, 2.0, sessions=1)
+    assert verdict(backtest) == "too few sessions to tell (n = 1)"
     assert describe_backtest(backtest)[0].startswith("Tested on 1 session of January 2020, forecast one session")
 
 
-def test_without_errors_no_baseline_is_better():
-    assert better_baseline(make_backtest({"mae": 1.0})) is None
+def test_without_errors_there_is_no_verdict():
+    empty = make_backtest({}).forecasts.iloc[:0]
+    assert verdict(make_backtest({}, forecasts=empty)) == "no verdict: there are no errors to compare"
 
 
 @pytest.mark.parametrize(("sessions", "points"), [(21, 21.39), (100, 9.8), (1, 50.0)])

@@ -113,6 +113,13 @@ def make_backtest() -> Callable[..., Backtest]:
             "predicted": [10.5, 10.1 + 0.2],
             "naive": [9.0, 10.0],
             "last_close": [9.5, 10.25],
+            "drift": [9.0, 10.5],
+            "moving_average": [9.25, 9.5],
+            "volatility": [0.02, 0.1 + 0.2],
+            "lower_80": [float("nan"), 9.0],
+            "upper_80": [float("nan"), 12.0],
+            "lower_95": [float("nan"), 8.0],
+            "upper_95": [float("nan"), 13.0],
         }
         values = {
             "backtest_id": "META-open-tutorial-2020-01-02-1",
@@ -138,6 +145,17 @@ def make_backtest() -> Callable[..., Backtest]:
         return Backtest(**(values | changes))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def simulate_clock(engine: Engine) -> Callable[[], None]:
+    """Let what is stored be of the simulated market, whose time is its own: only there may 2024 be live today."""
+
+    def simulate() -> None:
+        with writing(engine) as connection:
+            connection.exec_driver_sql("update prices set source = 'simulated'")
+
+    return simulate
 
 
 @pytest.fixture

@@ -54,7 +54,13 @@ def issue(engine, write, make_model, make_forecast):
 
     def issue(target="open", **changes):
         predicted, naive = ISSUED[target]
-        values = {"target": target, "predicted": predicted, "naive": naive, "last_close": LAST_CLOSE}
+        values = {
+            "target": target,
+            "kind": "hindcast",
+            "predicted": predicted,
+            "naive": naive,
+            "last_close": LAST_CLOSE,
+        }
         values |= {"issued_at": NOON, "forecast_id": f"{target}-{len(changes)}", **changes}
         with writing(engine) as connection:
             write_forecast(connection, make_forecast(**values))
@@ -111,7 +117,7 @@ def test_without_a_split_the_errors_are_forecast_minus_actual(issue, write, judg
         "ticker": "META",
         "target": "open",
         "spec": "tutorial",
-        "kind": "live",
+        "kind": "hindcast",
         "cutoff": THURSDAY,
         "target_session": FRIDAY,
     }

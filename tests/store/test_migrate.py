@@ -24,12 +24,14 @@ TABLES = {
     "price_issues",
     "models",
     "forecasts",
+    "scores",
+    "missed_nights",
     "backtests",
     "backtest_forecasts",
     "backtest_metrics",
     "runs",
 }
-VIEWS = {"forecast_vs_actual", "latest_forecasts", "leaderboard", "price_health"}
+VIEWS = {"forecast_vs_actual", "latest_forecasts", "leaderboard", "live_skill", "price_health"}
 
 OPEN_AT_A_SIGN = """
 import sys
@@ -216,4 +218,4 @@ def test_views_changed_since_the_newest_migration_come_with_a_migration_of_their
     """Stores that exist rebuild their views only when they migrate: after a change, add a migration and its line."""
     views = sorted((migrate.sql_folder() / "views").glob("*.sql"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in views)).hexdigest()[:16]
-    assert {migrate.head_revision(): digest} == {"0002": "bfb3d0303511c377"}
+    assert {migrate.head_revision(): digest} == {"0003": "142f49498724915c"}

@@ -13,7 +13,8 @@ from stockrnn.store.migrate import sql_folder
 from stockrnn.store.models import write_model
 from stockrnn.store.queries import get_query, list_queries, run_query
 from stockrnn.store.runs import write_run_end, write_run_start
-from stockrnn.types import Action, PriceIssue, Span
+from stockrnn.store.scores import write_missed, write_scores
+from stockrnn.types import Action, MissedNight, PriceIssue, Score, Span
 
 FILES = sorted((sql_folder() / "queries").glob("*.sql"))
 NAMES = [path.stem for path in FILES]
@@ -26,13 +27,20 @@ NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
 PARAMETERS = [(query.name, name) for query in list_queries() for name in query.parameters]
 
 
+def make_score(**values):
+    unknown = dict.fromkeys(("drift_error", "moving_average_error", "inside_95", "direction_correct", "pinball"))
+    return Score(**(unknown | {"inside_80": True} | values))
+
+
 @pytest.fixture
-def filled(engine, write, make_model, make_forecast, make_backtest):
+def filled(engine, write, make_model, make_forecast, make_backtest, simulate_clock):
     """A store with META and AAPL, the spec `tutorial` of both and `small` of META."""
     issue = PriceIssue(session=date(2024, 1, 5), kind="missing_price", detail="close is missing", raw={})
     write({"2024-01-03": (1.0, 2.0, 0.5, 1.5, 1.5, 10.0)}, observed_at=NOON - timedelta(hours=1))
     write(BARS, issues=(issue,))
     write({"2024-01-04": BARS["2024-01-04"]}, ticker="AAPL", observed_at=NOON + timedelta(hours=1))
+    write({"2024-01-03": BARS["2024-01-03"]}, ticker="AAPL", observed_at=NOON + timedelta(hours=1))
+    simulate_clock()
     with writing(engine) as connection:
         span = Span(date(2024, 1, 1), date(2024, 1, 4))
         dividend = Action(ex_date=date(2024, 1, 4), kind="dividend", value=0.25)
@@ -53,6 +61,13 @@ def filled(engine, write, make_model, make_forecast, make_backtest):
                         **name,
                     ),
                 )
+            scored = {"scored_at": NOON, "basis": 1.0, "actual": 301.0, "naive_error": 2.0, "last_close_error": -1.0}
+            errors = {f"{ticker}-{spec}-live-{day}": float(day) for day in (3, 4)}
+            write_scores(
+                connection, [make_score(forecast_id=key, error=error, **scored) for key, error in errors.items()]
+            )
+            night = {"cutoff": date(2024, 1, 5), "target_session": date(2024, 1, 8), "reason": "no run was made"}
+            write_missed(connection, [MissedNight(target="open", detected_at=NOON, **night, **name)])
             backtest = make_backtest(backtest_id=f"b-{ticker}-{spec}", **name)
             metrics = {spec: backtest.metrics["tutorial"]} | {
                 model: backtest.metrics[model] for model in ("naive", "last_close")
@@ -196,8 +211,8 @@ def test_price_health_counts_sessions_and_open_issues(filled, write):
         rows = {row["ticker"]: row for row in look(filled, "price_health")}
         return {ticker: (row["sessions"], row["open_issues"], row["last_session"]) for ticker, row in rows.items()}
 
-    assert health() == {"META": (2, 1, "2024-01-04"), "AAPL": (1, 0, "2024-01-04")}
-    write({"2024-01-05": BARS["2024-01-04"]}, observed_at=NOON + timedelta(days=1))
+    assert health() == {"META": (2, 1, "2024-01-04"), "AAPL": (2, 0, "2024-01-04")}
+    write({"2024-01-05": BARS["2024-01-04"]}, observed_at=NOON + timedelta(days=1), source="simulated")
     assert health()["META"] == (3, 0, "2024-01-05")
     assert [row["updated_at"][:19] for row in ask(filled, "price_health")] == [
         "2024-01-05 13:00:00",
@@ -207,7 +222,7 @@ def test_price_health_counts_sessions_and_open_issues(filled, write):
 
 def test_resolved_issues_are_not_listed(filled, write):
     assert [(row["ticker"], row["kind"]) for row in ask(filled, "price_issues")] == [("META", "missing_price")]
-    write({"2024-01-05": BARS["2024-01-04"]})
+    write({"2024-01-05": BARS["2024-01-04"]}, source="simulated")
     assert ask(filled, "price_issues") == []
 
 

@@ -24,10 +24,12 @@ LATEST = KEY | {"through": date(2024, 12, 31)}
 
 
 @pytest.fixture
-def save(engine, write, make_model):
+def save(engine, write, make_model, simulate_clock):
     """Write with one of the store's functions; META and its model are there already."""
     write(BARS)
+    write({"2024-01-03": BARS["2024-01-04"]})
     write(BARS, ticker="AAPL")
+    simulate_clock()
 
     def save(write_record, *records, **options):
         with writing(engine) as connection:
@@ -126,7 +128,7 @@ def test_a_live_forecast_may_be_issued_until_the_last_moment_in_any_time_zone(en
 )
 def test_a_forecast_that_breaks_a_rule_is_refused(engine, save, make_forecast, changes, rule):
     with pytest.raises(StoreError, match=rule):
-        save(write_forecast, make_forecast(**changes))
+        save(write_forecast, make_forecast(**({"kind": "hindcast"} | changes)))
     assert count(engine, forecasts) == 0
 
 

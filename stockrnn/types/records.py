@@ -1,0 +1,195 @@
+"""What the database keeps for good: models, forecasts, scores, backtests."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+
+from stockrnn.types.words import Kind, Span, Target
+
+BASELINES: tuple[str, ...] = ("naive", "last_close", "drift", "moving_average")
+INTERVAL_COLUMNS: tuple[str, ...] = ("lower_80", "upper_80", "lower_95", "upper_95")
+BACKTEST_COLUMNS: tuple[str, ...] = ("actual", "predicted", *BASELINES, "volatility", *INTERVAL_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The shape of a recurrent network; everything that makes one compiled training step.
+
+    Attributes
+    ----------
+    lookback, layers, units
+        Sessions in a window, LSTM layers, units in each.
+    dropout
+        Share of outputs dropped after each LSTM layer while training, 0 <= dropout < 1.
+    batch_size, learning_rate
+        Windows a step; Adam's step size.
+    """
+
+    lookback: int
+    layers: int
+    units: int
+    dropout: float
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A trained model with all that made it.
+
+    Attributes
+    ----------
+    weights, weights_sha256
+        The arrays as `registry.pack_weights` wrote them, and their checksum.
+    config
+        JSON: the spec it was trained by, and its fitted scaler.
+    windows, loss
+        How many windows it learned from; their mean loss in the last epoch, on scaled values.
+    data_sha256
+        Checksum of the training values.
+    """
+
+    model_id: str
+    spec: str
+    ticker: str
+    target: Target
+    lookback: int
+    trained_from: date
+    cutoff: date
+    seed: int
+    epochs: int
+    loss: float
+    windows: int
+    weights: bytes
+    weights_sha256: str
+    config: dict[str, Any]
+    data_sha256: str
+    versions: dict[str, str]
+    trained_at: datetime
+    train_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """One forecast as issued, with the baselines of the same moment beside it. Prices in quote currency.
+
+    Attributes
+    ----------
+    cutoff
+        The last session it may know.
+    issued_at
+        The run's time. `recorded_at` in the table is the database's own clock.
+    drift, moving_average
+        Two more baselines; None in rows of versions that did not have them.
+    volatility
+        How much the target moved from session to session of late, relative; the unit of the intervals.
+    lower_80, upper_80, lower_95, upper_95
+        Prediction intervals; None where too few past errors were known.
+    window_sha256
+        Checksum of the model's input window.
+    """
+
+    forecast_id: str
+    ticker: str
+    target: Target
+    spec: str
+    cutoff: date
+    kind: Kind
+    target_session: date
+    target_opens_at: datetime
+    model_id: str
+    issued_at: datetime
+    predicted: float
+    naive: float
+    last_close: float
+    window_sha256: str
+    drift: float | None = None
+    moving_average: float | None = None
+    volatility: float | None = None
+    lower_80: float | None = None
+    upper_80: float | None = None
+    lower_95: float | None = None
+    upper_95: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How a forecast fared, as known at `scored_at`; prices and errors in the shares of that time.
+
+    Attributes
+    ----------
+    basis
+        What a price of the forecast's time is multiplied with: 0.25 after a split of 4 for 1 since then.
+    error, naive_error, last_close_error, drift_error, moving_average_error
+        Forecast minus actual, in quote currency; positive = too high.
+    inside_80, inside_95
+        Whether the actual value lay in the interval, ends included; None where there was none.
+    direction_correct
+        Whether the forecast named the direction of the move from naive; None where nothing moved or none was named.
+    pinball
+        Mean pinball loss over the quantiles that the forecast names, in quote currency; None without intervals.
+    """
+
+    forecast_id: str
+    scored_at: datetime
+    basis: float
+    actual: float
+    error: float
+    naive_error: float
+    last_close_error: float
+    drift_error: float | None
+    moving_average_error: float | None
+    inside_80: bool | None
+    inside_95: bool | None
+    direction_correct: bool | None
+    pinball: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedNight:
+    """A session that opened without a live forecast of a spec that had begun to issue some."""
+
+    ticker: str
+    target: Target
+    spec: str
+    target_session: date
+    cutoff: date
+    reason: str
+    detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """A holdout, forecast one session ahead by a model that knew nothing of it.
+
+    Attributes
+    ----------
+    forecasts
+        Index `session`, columns `BACKTEST_COLUMNS`, in quote currency but for `volatility`, which is relative;
+        intervals are NaN where too few earlier errors were known.
+    metrics
+        `metrics[model][metric]`; model is the spec or a baseline.
+    training_sessions, windows
+        Sessions the model was fitted on and the windows cut from them.
+    losses
+        Mean squared error of each training epoch, on scaled values.
+    """
+
+    backtest_id: str
+    ticker: str
+    spec: str
+    target: Target
+    trained_from: date
+    cutoff: date
+    holdout: Span
+    seed: int
+    epochs: int
+    training_sessions: int
+    windows: int
+    losses: Sequence[float]
+    created_at: datetime
+    forecasts: pd.DataFrame
+    metrics: Mapping[str, Mapping[str, float]]

@@ -1,0 +1,163 @@
+"""Tickers, moments and spans: the words of the design, and how texts become them."""
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Literal, TypeAlias
+
+import numpy as np
+from pydantic import AfterValidator
+
+from stockrnn.errors import InvalidTickerError, UsageError
+
+Target: TypeAlias = Literal["open", "high", "low", "close", "adj_close"]
+Kind: TypeAlias = Literal["live", "hindcast"]
+SourceName: TypeAlias = Literal["yahoo", "simulated", "stored"]
+ActionKind: TypeAlias = Literal["dividend", "split", "capital_gain"]
+Weights: TypeAlias = list[np.ndarray]
+
+PRICE_COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close")
+BAR_COLUMNS: tuple[str, ...] = (*PRICE_COLUMNS, "volume")
+
+_LONGEST_TICKER = 32
+_TICKER = re.compile(r"\^?[A-Z0-9](?:[A-Z0-9&_=-]|\.(?=[A-Z0-9]))*")
+_ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+
+
+def parse_ticker(text: str) -> str:
+    """Return the ticker in upper case.
+
+    Raises
+    ------
+    InvalidTickerError
+        `text` is no Yahoo symbol of at most 32 characters, or is an ISIN.
+
+    >>> parse_ticker("brk-b")
+    'BRK-B'
+    """
+    # upper() turns a few letters beyond ASCII into others: a sharp s would become the ticker SS
+    ticker = text.strip().upper() if text.isascii() else ""
+    if len(ticker) > _LONGEST_TICKER or not _TICKER.fullmatch(ticker) or _ISIN.fullmatch(ticker):
+        raise InvalidTickerError(text)
+    return ticker
+
+
+def _validate_ticker(text: str) -> str:
+    # pydantic turns only ValueError into a message that names the field
+    try:
+        return parse_ticker(text)
+    except InvalidTickerError as error:
+        raise ValueError(str(error)) from None
+
+
+Ticker = Annotated[str, AfterValidator(_validate_ticker)]
+
+
+def parse_as_of(text: str) -> datetime:
+    """Return an aware UTC datetime. A bare date means the end of that day in UTC.
+
+    Raises
+    ------
+    UsageError
+        `text` is neither an ISO date nor an ISO time with an offset, or its year has no calendar.
+    """
+    try:
+        moment = datetime.combine(date.fromisoformat(text), time.max, tzinfo=UTC)
+    except ValueError:
+        moment = _parse_moment(text)
+    if moment.tzinfo is None:
+        raise UsageError(f"{text!r} has no UTC offset: write {text}+00:00, or a bare date for the end of that day")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UsageError(f"{text!r} is out of range: years {_FIRST_YEAR} to {_LAST_YEAR} have calendars")
+    return moment.astimezone(UTC)
+
+
+def _parse_moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"can't read {text!r} as a time: expected 2020-01-31 or 2020-01-31T22:00:00+00:00") from None
+
+
+def limit_as_of(as_of: datetime, *, wall: datetime) -> datetime:
+    """Return `as_of` in UTC, or `wall` where it is later on the same day, as the end of today is.
+
+    Raises
+    ------
+    UsageError
+        `as_of` is on a later day than `wall`, or has no offset.
+    """
+    if as_of.tzinfo is None:
+        raise UsageError(f"as-of {as_of} has no UTC offset: write {as_of.isoformat()}+00:00")
+    moment = as_of.astimezone(UTC)
+    if moment.date() > wall.astimezone(UTC).date():
+        raise UsageError(f"as-of {moment:%Y-%m-%d %H:%M} UTC is in the future; only the simulated market has one")
+    return min(moment, wall)
+
+
+def parse_day(text: str) -> date:
+    """Return the date written `2015-01-02`; `UsageError` if it is not written so."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"can't read {text!r} as a date: expected one such as 2015-01-02") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Calendar dates from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        """`2020-01` for a whole month, else `first to last`."""
+        whole = self.first.day == 1 and self.last == month_span(self.first).last
+        return f"{self.first:%Y-%m}" if whole else f"{self.first} to {self.last}"
+
+
+def month_span(day: date) -> Span:
+    """Return the calendar month that contains `day`."""
+    return Span(day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1]))
+
+
+def parse_month(text: str) -> Span:
+    """Return the month written `2020-01`; `UsageError` if it is not written so."""
+    match = _MONTH.fullmatch(text)
+    try:
+        if match:
+            return month_span(date(int(match[1]), int(match[2]), 1))
+    except ValueError:
+        pass
+    raise UsageError(f"can't read {text!r} as a holdout: expected a month such as 2020-01")
+
+
+def parse_holdout(text: str) -> Span:
+    """Return the span of whole months written `2020-01` or `2019-01:2020-12`, both ends included.
+
+    Raises
+    ------
+    UsageError
+        It is not written so, or ends before it begins.
+
+    >>> str(parse_holdout("2019-12:2020-01"))
+    '2019-12-01 to 2020-01-31'
+    """
+    first, colon, last = text.partition(":")
+    if not colon:
+        return parse_month(text)
+    span = Span(parse_month(first).first, parse_month(last).last)
+    if span.last < span.first:
+        raise UsageError(f"the holdout {text!r} ends before it begins: expected FIRST:LAST, such as 2019-01:2020-12")
+    return span
+
+
+def months_between(span: Span) -> list[Span]:
+    """Return every calendar month that `span` touches, oldest first."""
+    months = [month_span(span.first)]
+    while months[-1].last < span.last:
+        months.append(month_span(date.fromordinal(months[-1].last.toordinal() + 1)))
+    return months
