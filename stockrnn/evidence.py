@@ -21,6 +21,7 @@ FEWEST_SESSIONS = 10
 """Below it nothing is tested."""
 ENOUGH_SESSIONS = 125
 """Half a year: a smaller error that proves nothing is "too few to tell" below it and "no better" from it on."""
+_ROUNDING = 1e-12
 LEAK_RELATIVE_LOSS = 0.6
 """Less than this share of the best baseline's loss is beyond what prices allow; the planted signal allows 0.69."""
 
@@ -76,6 +77,8 @@ def pooled_diebold_mariano(loss: np.ndarray, reference: np.ndarray, *, clusters:
         The date of each pair, shape (n,).
     """
     differences = np.asarray(loss, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
+    # what the last bits of a float differ by is no difference
+    differences[np.abs(differences) < _ROUNDING * np.abs(reference)] = 0.0
     n = len(differences)
     mean = float(np.mean(differences)) if n else math.nan
     _, labels = np.unique(np.asarray(clusters), return_inverse=True)
@@ -106,8 +109,11 @@ def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[flo
 
 
 def yardsticks(target: Target) -> tuple[str, ...]:
-    """Return the baselines that a verdict on `target` is against; for `close`, naive is the last close."""
-    return ("naive",) if target == "close" else ("naive", "last_close")
+    """Return the baselines that a verdict on `target` is against.
+
+    For `close`, naive is the last close; an adjusted close is on another scale than the last close.
+    """
+    return ("naive",) if target in {"close", "adj_close"} else ("naive", "last_close")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

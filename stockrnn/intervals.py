@@ -109,4 +109,4 @@ def add_intervals(table: pd.DataFrame) -> pd.DataFrame:
     rows: Sequence[dict[str, float]] = [
         conformal_intervals(predicted[at], unit=units[at], scores=scores[:at]) for at in range(len(table))
     ]
-    return table.assign(**pd.DataFrame(rows, index=table.index, columns=list(INTERVAL_COLUMNS)))
+    return table.assign(**pd.DataFrame(rows, index=table.index, columns=list(INTERVAL_COLUMNS), dtype=np.float64))

@@ -10,7 +10,8 @@ select
     leaderboard.mae,
     leaderboard.naive_mae,
     leaderboard.last_close_mae,
-    leaderboard.skill
+    leaderboard.skill,
+    leaderboard.verdict
 from leaderboard
 where
     (cast(:ticker as varchar) is null or leaderboard.ticker = :ticker)

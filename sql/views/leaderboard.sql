@@ -43,6 +43,8 @@ select
     metrics.naive_rmse,
     metrics.last_close_rmse,
     metrics.skill,
+    backtests.verdict,
+    backtests.folds,
     backtests.epochs,
     backtests.seed,
     backtests.trained_from,

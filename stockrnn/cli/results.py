@@ -62,12 +62,14 @@ def print_backtest(backtest: "Backtest") -> None:
 
     sessions, first, last = len(backtest.forecasts), backtest.losses[0], backtest.losses[-1]
     lookback = backtest.training_sessions - backtest.windows
+    walk = backtest.folds > 1
+    of_first, of_last = ("fold 1", f"fold {backtest.folds}") if walk else ("epoch 1", f"epoch {backtest.epochs}")
     typer.echo(
         f"{backtest.ticker} {backtest.target}, spec {backtest.spec}, backtest {backtest.backtest_id}\n"
         f"training  {backtest.training_sessions} sessions, {backtest.trained_from} to {backtest.cutoff}; "
         f"arrays ({backtest.windows}, {lookback}, 1) and ({backtest.windows},)\n"
         f"holdout   {sessions} sessions of {backtest.holdout}; {lookback + sessions} values for its inputs\n"
-        f"loss      {first:.4f} after epoch 1, {last:.4f} after epoch {backtest.epochs}; seed {backtest.seed}\n"
+        f"loss      {first:.4f} after {of_first}, {last:.4f} after {of_last}; seed {backtest.seed}\n"
     )
     models = (backtest.spec, *BASELINES)
     rows = [

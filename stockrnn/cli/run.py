@@ -1,8 +1,9 @@
 """Commands that do work: demo, nightly, retrain, forecast, backtest, report."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -26,7 +27,7 @@ from stockrnn.errors import StockrnnError
 if TYPE_CHECKING:
     from stockrnn.pipeline.backtest import Backtested
     from stockrnn.pipeline.job import Job
-    from stockrnn.types import SourceName
+    from stockrnn.types import SourceName, Span
 
 T = TypeVar("T")
 
@@ -111,20 +112,32 @@ def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpt
 
 
 def backtest(
-    holdout: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month to forecast, such as 2020-01.")],
+    holdout: Annotated[
+        str, typer.Option(metavar="MONTH[:MONTH]", help="The months to forecast: 2020-01, or 2019-01:2020-12.")
+    ],
     ticker: TickersOption = None,
     spec: SpecOption = None,
     train_from: Annotated[
         str | None, typer.Option(metavar="DATE", help="First training session; default: the spec's train_sessions.")
     ] = None,
     epochs: EpochsOption = None,
+    *,
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Months to compute side by side; default: one a core.")
+    ] = os.cpu_count() or 1,
 ) -> None:
-    """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive."""
-    from stockrnn.pipeline.backtest import backtest_holdout
-    from stockrnn.types import parse_day, parse_month
+    """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive.
 
-    month = parse_month(holdout)
+    Of several months each is a fold of its own, trained anew; a walk that was stopped goes on where it was.
+    """
+    from stockrnn.pipeline.backtest import backtest_holdout
+    from stockrnn.types import months_between, parse_day, parse_holdout
+
+    month = parse_holdout(holdout)
     first = parse_day(train_from) if train_from else None
+    if len(months_between(month)) > 1:
+        _walk(make_jobs(ticker, spec=spec, as_of=None, epochs=epochs), month, first, processes)
+        return
 
     def work(job: "Job", progress: Progress) -> "Backtested":
         on_epoch = announcing(progress, job.ticker, f"backtest of {month}", epochs=job.spec.epochs)
@@ -133,6 +146,28 @@ def backtest(
     with _work_on(make_jobs(ticker, spec=spec, as_of=None, epochs=epochs), work) as done:
         for backtested in done:
             print_backtest(backtested.backtest)
+
+
+def _walk(jobs: "list[Job]", holdout: "Span", train_from: "date | None", processes: int) -> None:
+    from stockrnn.pipeline.walk import FoldDone, judge_together, walk_forward
+
+    with showing_progress() as progress:
+
+        def show(fold: FoldDone) -> None:
+            left = f"about {fold.seconds_left / 60:.0f} min left" if fold.done < fold.total else "done"
+            words = fold.error or f"backtest of {fold.month}"
+            progress.step(fold.ticker, f"{words}; fold {fold.done} of {fold.total}, {left}")
+
+        walked = walk_forward(jobs, holdout, processes=processes, train_from=train_from, on_fold=show)
+    for backtest in walked.backtests:
+        print_backtest(backtest)
+    if len(walked.backtests) > 1:
+        together = judge_together(walked.backtests, target=jobs[0].target)
+        typer.echo(f"all {len(walked.backtests)} tickers together, {together.n} sessions: {together.words}")
+    for failure in walked.failures.values():
+        typer.echo(f"error: {failure}", err=True)
+    if walked.failures:
+        raise typer.Exit(1)
 
 
 @contextmanager

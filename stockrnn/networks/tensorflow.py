@@ -30,6 +30,9 @@ with _held_stderr():
     import keras
     import tensorflow as tf
 
+    # one thread: small products gain nothing from more, and sums come out the same on any number of cores
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
     # the CPU device announces itself at its first use
     tf.config.list_physical_devices()
 

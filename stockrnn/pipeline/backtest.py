@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 
 from stockrnn import networks
-from stockrnn.backtest import Predict, Split, judge, run_holdout, split_holdout
+from stockrnn.backtest import Predict, Split, find_verdict, judge, run_holdout, split_holdout
 from stockrnn.pipeline.fit import OnEpoch, PriceModel, fit_prices
 from stockrnn.pipeline.job import History, Job, read_history
 from stockrnn.pipeline.retrain import describe_config
@@ -90,6 +90,7 @@ def _compute(
         created_at=history.clock(job),
         forecasts=forecasts,
         metrics=judge(forecasts, spec=job.spec_name),
+        verdict=find_verdict(forecasts, target=job.target).words,
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from stockrnn.calendars import Calendar, calendar_at
 from stockrnn.errors import MissingTargetError, NotEnoughHistoryError, StalePricesError, UnknownTickerError
 from stockrnn.exchanges import calendar_name
 from stockrnn.settings import Settings, Spec
-from stockrnn.store.engine import reading
+from stockrnn.store.engine import make_engine, reading
 from stockrnn.store.instruments import Instrument, read_instrument
 from stockrnn.store.prices import is_simulated, read_bars
 from stockrnn.types import Target
@@ -35,6 +36,13 @@ class Job:
     spec_name: str
     as_of: datetime
     wall: datetime
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the connections behind: another process opens its own."""
+        return {name: value for name, value in self.__dict__.items() if name != "engine"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, engine=make_engine(state["settings"]))
 
     @property
     def target(self) -> Target:

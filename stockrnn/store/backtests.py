@@ -24,6 +24,8 @@ _PLAIN = (
     "training_sessions",
     "windows",
     "losses",
+    "folds",
+    "verdict",
     "created_at",
 )
 
@@ -66,9 +68,9 @@ def read_backtest(connection: Connection, backtest_id: str) -> Backtest | None:
 def read_latest_backtest(
     connection: Connection, *, ticker: str, target: Target, spec: str, through: date
 ) -> Backtest | None:
-    """Return the backtest of the latest holdout that knows no session after `through`, of equals the last computed.
+    """Return the backtest of one fold, of the latest holdout that knows no session after `through`.
 
-    None where there is none.
+    Of equals the last computed; None where there is none.
     """
     later = select(backtest_forecasts.c.backtest_id).where(backtest_forecasts.c.target_session > through)
     query = (
@@ -77,6 +79,7 @@ def read_latest_backtest(
             backtests.c.ticker == ticker,
             backtests.c.target == target,
             backtests.c.spec == spec,
+            backtests.c.folds == 1,
             backtests.c.backtest_id.not_in(later),
         )
         .order_by(backtests.c.holdout_through.desc(), backtests.c.created_at.desc(), backtests.c.backtest_id)

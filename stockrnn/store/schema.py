@@ -246,6 +246,8 @@ backtests = Table(
     Column("training_sessions", Integer, nullable=False),
     Column("windows", Integer, nullable=False),
     Column("losses", JSON, nullable=False),
+    Column("folds", Integer, nullable=False, server_default=text("1")),
+    Column("verdict", String),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint("cutoff < holdout_from", name="cutoff_before_holdout"),
 )

@@ -167,6 +167,11 @@ class Backtest:
 
     Attributes
     ----------
+    folds
+        1: one model for the whole holdout. More: a walk forward, a model a calendar month; what is said of the
+        training is then that of the first, and `losses` are the last ones of each.
+    verdict
+        What the errors prove, in words; None in rows of versions that did not say so.
     forecasts
         Index `session`, columns `BACKTEST_COLUMNS`, in quote currency but for `volatility`, which is relative;
         intervals are NaN where too few earlier errors were known.
@@ -185,6 +190,7 @@ class Backtest:
     trained_from: date
     cutoff: date
     holdout: Span
+    folds: int = 1
     seed: int
     epochs: int
     training_sessions: int
@@ -193,3 +199,4 @@ class Backtest:
     created_at: datetime
     forecasts: pd.DataFrame
     metrics: Mapping[str, Mapping[str, float]]
+    verdict: str | None = None

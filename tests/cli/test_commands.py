@@ -80,7 +80,7 @@ def test_a_backtest_shows_what_it_learned_from_and_every_metric_beside_naive(cli
     assert "1258 sessions, 2015-01-02 to 2019-12-31; arrays (1253, 5, 1) and (1253,)" in result.out
     assert "21 sessions of 2020-01; 26 values for its inputs" in result.out
     table = {line.split()[0]: line.split()[1:] for line in result.out.splitlines() if line}
-    assert table["metric"] == ["tutorial", "naive", "last_close"]
+    assert table["metric"] == ["tutorial", "naive", "last_close", "drift", "moving_average"]
     assert {"rmse", "mae", "mape", "bias", "directional_accuracy", "relative_mae", "skill"} <= set(table)
     assert table["relative_mae"][1] == "1.0000"
     assert table["directional_accuracy"][1] == "-"
@@ -123,8 +123,8 @@ def test_status_fails_until_a_night_was_run(cli, stored):
 
 
 def test_the_database_can_be_made_by_hand(cli):
-    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0002\n"
-    assert cli("db", "current").out == "schema 0002, this version's is 0002\n"
+    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0003\n"
+    assert cli("db", "current").out == "schema 0003, this version's is 0003\n"
 
 
 def test_the_simulated_market_can_be_stored_without_a_night(cli):

@@ -58,6 +58,10 @@ def filled(engine, write, make_model, make_forecast, make_backtest, simulate_clo
                         cutoff=date(2024, 1, day),
                         target_session=date(2024, 1, day + 1),
                         predicted=300.0 + day,
+                        lower_80=290.0,
+                        upper_80=320.0,
+                        lower_95=280.0,
+                        upper_95=330.0,
                         **name,
                     ),
                 )

@@ -20,6 +20,8 @@ def upgrade() -> None:
     for table in ("forecasts", "backtest_forecasts"):
         for name in _BASELINES:
             op.add_column(table, sa.Column(name, sa.Double(), nullable=True))
+    op.add_column("backtests", sa.Column("folds", sa.Integer(), server_default=sa.text("1"), nullable=False))
+    op.add_column("backtests", sa.Column("verdict", sa.String(), nullable=True))
     op.create_table(
         "scores",
         sa.Column("forecast_id", sa.String(), nullable=False),

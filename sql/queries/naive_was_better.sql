@@ -1,0 +1,20 @@
+-- Where naive beat us: on how many of the live sessions naive and the last close were closer, by ticker.
+-- params: ticker (default: all), spec (default: all)
+select
+    forecast_vs_actual.ticker,
+    forecast_vs_actual.target,
+    forecast_vs_actual.spec,
+    count(*) as sessions,
+    count(*) filter (
+        where abs(forecast_vs_actual.naive_error) < abs(forecast_vs_actual.error)
+    ) as naive_closer,
+    count(*) filter (
+        where abs(forecast_vs_actual.last_close_error) < abs(forecast_vs_actual.error)
+    ) as last_close_closer
+from forecast_vs_actual
+where
+    forecast_vs_actual.kind = 'live'
+    and (cast(:ticker as varchar) is null or forecast_vs_actual.ticker = :ticker)
+    and (cast(:spec as varchar) is null or forecast_vs_actual.spec = :spec)
+group by forecast_vs_actual.ticker, forecast_vs_actual.target, forecast_vs_actual.spec
+order by forecast_vs_actual.ticker, forecast_vs_actual.target, forecast_vs_actual.spec
