@@ -10,7 +10,7 @@ from stockrnn.settings import Settings
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what takes minutes and is not needed every time."""
-    parser.addoption("--all-nights", action="store_true", help="serve real histories on every night of five years")
+    parser.addoption("--all-nights", action="store_true", help="all nights of the tests that take minutes")
 
 
 @pytest.fixture(scope="session")
