@@ -67,11 +67,12 @@ def read_past_errors(
         .where(backtest_forecasts.c.target_session <= cutoff, backtests.c.created_at <= known_at)
         .order_by(backtests.c.created_at, backtests.c.backtest_id)
     )
+    other = scores.alias()
+    # of each forecast the last score known; by the key, so that a long ledger costs no more than the ticker's part
     last = (
-        select(scores.c.forecast_id, func.max(scores.c.scored_at).label("scored_at"))
-        .where(scores.c.scored_at <= known_at)
-        .group_by(scores.c.forecast_id)
-        .subquery()
+        select(func.max(other.c.scored_at))
+        .where(other.c.forecast_id == scores.c.forecast_id, other.c.scored_at <= known_at)
+        .scalar_subquery()
     )
     issued = (
         select(
@@ -82,8 +83,8 @@ def read_past_errors(
             forecasts.c.volatility,
         )
         .join(scores, scores.c.forecast_id == forecasts.c.forecast_id)
-        .join(last, (last.c.forecast_id == scores.c.forecast_id) & (last.c.scored_at == scores.c.scored_at))
         .where(
+            scores.c.scored_at == last,
             forecasts.c.ticker == ticker,
             forecasts.c.target == target,
             forecasts.c.spec == spec,
