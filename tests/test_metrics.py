@@ -5,8 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
+from sklearn.metrics import mean_pinball_loss
 
-from stockrnn.metrics import bias, compute_metrics, directional_accuracy, mae, mape, rmse
+from stockrnn.metrics import (
+    bias,
+    compute_metrics,
+    coverage,
+    directional_accuracy,
+    interval_score,
+    mae,
+    mape,
+    pinball,
+    rmse,
+)
 
 NAMES = {"rmse", "mae", "mape", "bias", "directional_accuracy", "relative_mae", "skill"}
 PRICES = st.floats(1, 1000)
@@ -128,3 +139,24 @@ def test_there_is_no_skill_to_speak_of_where_naive_made_no_error():
 def test_another_forecast_can_take_the_place_of_naive():
     judged = compute_metrics(ACTUAL, {"tutorial": PREDICTED, "walk": NAIVE}, naive="walk")
     assert judged["tutorial"]["relative_mae"] == pytest.approx(3 / 10.25)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_interval_metrics_agree_with_independent_computations(seed):
+    rng = np.random.default_rng(seed)
+    actual, lower = rng.normal(100, 5, 60), rng.normal(97, 3, 60)
+    upper = lower + rng.exponential(6, 60)
+    pairs = list(zip(actual.tolist(), lower.tolist(), upper.tolist(), strict=True))
+    assert coverage(actual, lower, upper) == pytest.approx(sum(low <= y <= up for y, low, up in pairs) / 60, abs=1e-9)
+    levels = {0.1: lower, 0.9: upper}
+    expected = np.mean([mean_pinball_loss(actual, q, alpha=level) for level, q in levels.items()])
+    assert pinball(actual, levels) == pytest.approx(expected, abs=1e-9)
+    # for the central 80 % interval the interval score is the sum of both pinball losses times 2 / 0.2
+    score = 2 / 0.2 * sum(mean_pinball_loss(actual, q, alpha=level) for level, q in levels.items())
+    assert interval_score(actual, lower, upper, level=0.8) == pytest.approx(score, abs=1e-9)
+
+
+def test_an_actual_value_at_the_end_of_an_interval_lies_inside():
+    ends = np.array([1.0, 3.0])
+    assert coverage(ends, np.array([1.0, 1.0]), np.array([3.0, 3.0])) == 1
+    assert np.isnan(coverage(ends[:0], ends[:0], ends[:0]))
