@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.special import ndtri, stdtr
+from scipy.special import ndtri, stdtr, stdtrit
 
 from stockrnn.types import Target
 
@@ -81,16 +81,49 @@ def pooled_diebold_mariano(loss: np.ndarray, reference: np.ndarray, *, clusters:
     differences[np.abs(differences) < _ROUNDING * np.abs(reference)] = 0.0
     n = len(differences)
     mean = float(np.mean(differences)) if n else math.nan
-    _, labels = np.unique(np.asarray(clusters), return_inverse=True)
-    groups = int(labels.max()) + 1 if n else 0
-    if groups < 2:  # noqa: PLR2004  # one cluster has no variance
+    variance, groups = _clustered_variance(differences - mean, clusters)
+    if math.isnan(variance):
         return Comparison(n=n, difference=mean, p_value=math.nan)
-    sums = np.bincount(labels, weights=differences - mean)
-    variance = float(np.sum(sums**2)) / n**2 * groups / (groups - 1)
     if variance == 0:
         return Comparison(n=n, difference=mean, p_value=1.0 if mean == 0 else 0.0)
     p_value = 2 * float(stdtr(groups - 1, -abs(mean) / math.sqrt(variance)))
     return Comparison(n=n, difference=mean, p_value=p_value)
+
+
+def relative_loss(
+    loss: np.ndarray, reference: np.ndarray, *, clusters: np.ndarray, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Return mean loss over mean reference loss, below 1 is better, with its confidence interval.
+
+    The interval is the delta method's for a ratio of means (Cochran 1977, "Sampling Techniques", section 6.3),
+    clustered as in `pooled_diebold_mariano`; NaN ends below two clusters, all NaN without any reference loss.
+
+    Parameters
+    ----------
+    loss, reference, clusters
+        As for `pooled_diebold_mariano`.
+    """
+    loss, reference = np.asarray(loss, dtype=np.float64), np.asarray(reference, dtype=np.float64)
+    base = float(np.mean(reference)) if len(reference) else 0.0
+    if base == 0.0:
+        return math.nan, math.nan, math.nan
+    ratio = float(np.mean(loss)) / base
+    variance, groups = _clustered_variance(loss - ratio * reference, clusters)
+    if math.isnan(variance):
+        return ratio, math.nan, math.nan
+    half = float(stdtrit(groups - 1, 0.5 + level / 2)) * math.sqrt(variance) / base
+    return ratio, max(ratio - half, 0.0), ratio + half
+
+
+def _clustered_variance(residuals: np.ndarray, clusters: np.ndarray) -> tuple[float, int]:
+    """Return the variance of the mean of centred residuals, and how many clusters; NaN below two clusters."""
+    n = len(residuals)
+    _, labels = np.unique(np.asarray(clusters), return_inverse=True)
+    groups = int(labels.max()) + 1 if n else 0
+    if groups < 2:  # noqa: PLR2004  # one cluster has no variance
+        return math.nan, groups
+    sums = np.bincount(labels, weights=residuals)
+    return float(np.sum(sums**2)) / n**2 * groups / (groups - 1), groups
 
 
 def wilson_interval(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:

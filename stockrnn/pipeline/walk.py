@@ -7,15 +7,15 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import pandas as pd
 
-from stockrnn.backtest import absolute_errors, find_verdict, judge
+from stockrnn.backtest import find_verdict, judge
 from stockrnn.errors import StockrnnError
-from stockrnn.evidence import Verdict, decide_verdict, yardsticks
+from stockrnn.evidence import Verdict
 from stockrnn.intervals import add_intervals
 from stockrnn.pipeline.backtest import backtest_holdout
 from stockrnn.pipeline.job import Job
+from stockrnn.record import find_errors, judge_errors
 from stockrnn.registry import make_id
 from stockrnn.store.backtests import read_backtest, write_backtest
 from stockrnn.store.engine import reading, writing
@@ -98,17 +98,7 @@ def walk_forward(
 
 def judge_together(backtests: Sequence[Backtest], *, target: Target) -> Verdict:
     """Judge several tickers at once: errors relative to the last close, those of one session as one cluster."""
-    tables = [backtest.forecasts for backtest in backtests]
-    scales = [table["last_close"].to_numpy(dtype=np.float64) for table in tables]
-
-    def relative(column: str) -> np.ndarray:
-        errors = [absolute_errors(table, column) / scale for table, scale in zip(tables, scales, strict=True)]
-        return np.concatenate(errors)
-
-    dates = np.concatenate([table.index.to_numpy() for table in tables])
-    return decide_verdict(
-        relative("predicted"), {name: relative(name) for name in yardsticks(target)}, clusters=dates
-    )
+    return judge_errors(pd.concat([find_errors(backtest) for backtest in backtests]), target=target)
 
 
 def _run_all(folds: Sequence[_Fold], *, processes: int) -> Iterator[tuple[_Fold, str, str | None, FoldDone]]:

@@ -11,6 +11,11 @@ from stockrnn.types.words import Kind, Span, Target
 
 BASELINES: tuple[str, ...] = ("naive", "last_close", "drift", "moving_average")
 INTERVAL_COLUMNS: tuple[str, ...] = ("lower_80", "upper_80", "lower_95", "upper_95")
+ERROR_COLUMNS: tuple[str, ...] = ("ticker", "spec", "session", "scale", "predicted", *BASELINES)
+"""Of tables of errors: `scale` is the last close when the forecast was issued, in quote currency; `predicted` and the
+baselines are forecast minus actual, in quote currency, positive = too high, NaN where there was no such forecast."""
+OUTCOME_COLUMNS: tuple[str, ...] = ("inside_80", "inside_95", "direction_correct")
+"""1 or 0; NaN where there was no interval, no move or no direction named."""
 BACKTEST_COLUMNS: tuple[str, ...] = ("actual", "predicted", *BASELINES, "volatility", *INTERVAL_COLUMNS)
 
 
@@ -159,6 +164,25 @@ class MissedNight:
     cutoff: date
     reason: str
     detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveRecord:
+    """What became of the live forecasts of one ticker, target and spec.
+
+    Attributes
+    ----------
+    errors
+        A row a scored forecast, columns `ERROR_COLUMNS` and `OUTCOME_COLUMNS`, sessions ascending.
+    missed
+        The sessions that opened without a live forecast.
+    """
+
+    ticker: str
+    target: Target
+    spec: str
+    errors: pd.DataFrame
+    missed: tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ NEW_YORK = load_calendar("XNYS", through_year=2014)
 NIGHTS = NEW_YORK.sessions(date(2012, 1, 3), date(2013, 6, 28))[:250]
 TICKERS = (RANDOM_WALK, SIGNAL)
 SPEC = Spec(
-    lookback=2, layers=1, units=8, dropout=0.0, epochs=60, batch_size=64, learning_rate=0.01, train_sessions=480,
+    lookback=2, layers=1, units=8, dropout=0.0, epochs=200, batch_size=64, learning_rate=0.01, train_sessions=480,
     every="month",
 )  # fmt: skip
 
@@ -72,8 +72,7 @@ def test_nothing_beats_naive_on_the_random_walk_and_the_planted_signal_is_found(
     for ticker, rows in record.groupby("ticker"):
         losses = {name: rows[name].abs().to_numpy() for name in ("error", "naive_error")}
         verdicts[ticker] = decide_verdict(losses["error"], {"naive": losses["naive_error"]}).words
-    # a smoothed copy of the price: this network is not only no better, it is worse
-    assert verdicts[RANDOM_WALK] == "worse than naive (p < 0.001)"
+    assert verdicts[RANDOM_WALK] == "no better than naive"
     assert verdicts[SIGNAL].startswith("better than naive (p")
     assert "leak" not in verdicts[SIGNAL]
 
