@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
@@ -12,7 +13,8 @@ from stockrnn.pipeline.job import Job, read_history
 from stockrnn.store.backtests import read_latest_backtest
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_latest_forecast
-from stockrnn.types import Backtest, Forecast
+from stockrnn.store.record import read_live_record
+from stockrnn.types import INTERVAL_COLUMNS, Backtest, Forecast, LiveRecord
 
 _RECENT_SESSIONS = 90
 _SMALLEST_SPLIT = 0.02
@@ -32,7 +34,7 @@ def write_report(job: Job) -> Path:
     from stockrnn.report.png import draw_report
 
     history = read_history(job)
-    forecast, backtest = _read_results(job, history.cutoff)
+    forecast, backtest, record = _read_results(job, history.cutoff)
     forecast = forecast and _rebase(forecast, history.bars["close"])
     if forecast is None and backtest is None:
         raise NothingToReportError(job.ticker, job.spec_name)
@@ -44,6 +46,7 @@ def write_report(job: Job) -> Path:
             recent=known.iloc[-_RECENT_SESSIONS:],
             forecast=forecast,
             backtest=backtest,
+            record=record,
             currency=history.currency,
         )
     except OSError as error:
@@ -56,17 +59,15 @@ def _rebase(forecast: Forecast, closes: pd.Series) -> Forecast:
     basis = float(closes.get(pd.Timestamp(forecast.cutoff), forecast.last_close)) / forecast.last_close
     if abs(basis - 1) < _SMALLEST_SPLIT:
         return forecast
-    prices = {name: getattr(forecast, name) * basis for name in ("predicted", "naive", "last_close")}
-    return replace(forecast, **prices)
+    prices = {name: getattr(forecast, name) for name in ("predicted", "naive", "last_close", *INTERVAL_COLUMNS)}
+    return replace(forecast, **{name: price and price * basis for name, price in prices.items()})
 
 
-def _read_results(job: Job, cutoff: date) -> tuple[Forecast | None, Backtest | None]:
+def _read_results(job: Job, cutoff: date) -> tuple[Forecast | None, Backtest | None, LiveRecord]:
+    key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name, "through": cutoff}
     with reading(job.engine) as connection:
         return (
-            read_latest_forecast(
-                connection, ticker=job.ticker, target=job.target, spec=job.spec_name, through=cutoff
-            ),
-            read_latest_backtest(
-                connection, ticker=job.ticker, target=job.target, spec=job.spec_name, through=cutoff
-            ),
+            read_latest_forecast(connection, **key),
+            read_latest_backtest(connection, **key),
+            read_live_record(connection, **key),
         )

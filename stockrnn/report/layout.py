@@ -1,9 +1,12 @@
 """The page: boxes in pixels from its top left corner, text that wraps, labels that keep their distance."""
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,6 +16,7 @@ from matplotlib.lines import Line2D
 
 DPI = 100
 WIDTH = 1200
+MARGIN = 40.0
 FONT = "DejaVu Sans"
 LINE_SPACING = 1.38
 
@@ -125,6 +129,20 @@ class Page:
         """Return where a point of `ax`, whose limits are final, lies on the page."""
         across, up = ax.transData.transform((x, y))
         return float(across), float(self.height - up)
+
+
+def write_png(path: Path, figure: Figure) -> None:
+    """Write the figure, replacing an old file only by a complete new one; the same figure gives the same bytes."""
+    picture = io.BytesIO()
+    # matplotlib would write its own version into the file
+    FigureCanvasAgg(figure).print_png(picture, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{uuid4().hex}.tmp")
+    try:
+        unfinished.write_bytes(picture.getvalue())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def pixels(size: float) -> float:

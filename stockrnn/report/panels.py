@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from stockrnn.intervals import LEVELS
 from stockrnn.report.axes import (
     ACTUAL,
     LAST_CLOSE,
@@ -21,13 +22,13 @@ from stockrnn.report.axes import (
 )
 from stockrnn.report.formats import format_price
 from stockrnn.report.layout import GREY, WASH, Box, Page
-from stockrnn.report.words import TARGET_NAMES, baselines
+from stockrnn.report.words import BASELINE_NAMES, TARGET_NAMES, baselines, count_sessions
 from stockrnn.types import Backtest, Forecast, Target
 
 _MARKERS_UP_TO = 40
+_BAR_WIDTHS = {80: 6.0, 95: 2.0}
 # nested, so that each is seen where they coincide
 _POINT_SIZES = {MODEL.marker: 7.0, NAIVE.marker: 10.0, LAST_CLOSE.marker: 11.5}
-_BASELINE_LABELS = {"naive": "naive", "last_close": "last close"}
 
 
 def draw_recent(
@@ -39,15 +40,17 @@ def draw_recent(
     step = max(1.0, 0.055 * len(prices))
     last = Label(f"last {format_price(prices[-1])}", len(prices) - 1, float(prices[-1]), ACTUAL)
     points = [last] if forecast is None else _forecast_points(forecast, at=last.x + step)
-    scale = make_price_scale([*prices, *(point.y for point in points)])
-    title = f"The {TARGET_NAMES[target]} in the last {_sessions(len(prices))}"
+    bars = {} if forecast is None else _bounds(forecast)
+    scale = make_price_scale([*prices, *(point.y for point in points), *np.ravel([*bars.values()])])
+    title = f"The {TARGET_NAMES[target]} in the last {count_sessions(len(prices))}"
     write_head(page, box, title, _unit(currency, scale))
     ax, labels_left = add_price_axes(page, box, scale, labels=[point.text for point in points])
     edge = last.x + (0.5 if forecast is None else 2 * step)
     set_session_axis(ax, pd.DatetimeIndex(recent.index), last=edge)
     _draw_series(ax, prices, ACTUAL)
     if forecast is not None:
-        _draw_next_session(ax, points, last=last, edge=edge)
+        _draw_next_session(ax, points[: len(points) - len(bars)], last=last, edge=edge)
+        _draw_intervals(ax, bars, at=points[0].x)
         day = f"{forecast.target_session.day} {forecast.target_session:%b}"
         middle, top = page.pixel_of(ax, points[0].x, scale.high)
         page.write(middle, top - 18, day, size=TICK_SIZE, color=GREY, align="center")
@@ -60,7 +63,7 @@ def draw_holdout(page: Page, box: Box, backtest: Backtest, *, currency: str | No
     each = "" if len(frame) == 1 else "each "
     series = {"actual": ("actual", ACTUAL), "naive": ("naive", NAIVE), "predicted": (backtest.spec, MODEL)}
     scale = make_price_scale(frame[[*series]].to_numpy(dtype=float).ravel())
-    title = f"The test: {_sessions(len(frame))}, {each}forecast one session ahead"
+    title = f"The test: {count_sessions(len(frame))}, {each}forecast one session ahead"
     write_head(page, box, title, _unit(currency, scale))
     ax, labels_left = add_price_axes(page, box, scale, labels=[name for name, _ in series.values()])
     set_session_axis(ax, pd.DatetimeIndex(frame.index), last=len(frame) - 0.5)
@@ -85,10 +88,6 @@ def _unit(currency: str | None, scale: PriceScale) -> str:
     return f"{unit}; the scale does not start at zero" if scale.low > 0.0 else unit
 
 
-def _sessions(count: int) -> str:
-    return "1 session" if count == 1 else f"{count} sessions"
-
-
 def _draw_series(ax: Axes, values: np.ndarray, look: Look) -> None:
     ax.plot(
         range(len(values)),
@@ -108,10 +107,26 @@ def _forecast_points(forecast: Forecast, *, at: float) -> list[Label]:
     values = {"naive": forecast.naive, "last_close": forecast.last_close}
     points = [Label(f"forecast {format_price(forecast.predicted)}", at, forecast.predicted, MODEL)]
     for name in baselines(forecast.target):
-        shown = "naive = last close" if forecast.target == "close" else _BASELINE_LABELS[name]
+        shown = "naive = last close" if forecast.target == "close" else BASELINE_NAMES[name]
         text = f"{shown} {format_price(values[name], scale=forecast.predicted)}"
         points.append(Label(text, at, values[name], LOOKS[name]))
+    for level, (lower, upper) in _bounds(forecast).items():
+        low, high = (format_price(end, scale=forecast.predicted) for end in (lower, upper))
+        # the wider one from below, so that the labels don't crowd
+        points.append(Label(f"{level} %: {low} to {high}", at, upper if level == min(LEVELS) else lower, MODEL))
     return points
+
+
+def _bounds(forecast: Forecast) -> dict[int, tuple[float, float]]:
+    """Return the forecast's intervals, the narrow one first; none where too few past errors were known."""
+    ends = {80: (forecast.lower_80, forecast.upper_80), 95: (forecast.lower_95, forecast.upper_95)}
+    return {level: (low, high) for level, (low, high) in ends.items() if low is not None and high is not None}
+
+
+def _draw_intervals(ax: Axes, bars: dict[int, tuple[float, float]], *, at: float) -> None:
+    for level, ends in bars.items():
+        width = _BAR_WIDTHS[level]
+        ax.plot([at, at], ends, color=MODEL.color, linewidth=width, alpha=0.35, solid_capstyle="butt", zorder=3)
 
 
 def _draw_next_session(ax: Axes, points: list[Label], *, last: Label, edge: float) -> None:

@@ -1,7 +1,7 @@
 """The report's right column: the verdict with its reasons, and the errors beside the baselines'."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ from stockrnn.report.axes import HEAD_HEIGHT, LOOKS, MODEL, NAIVE, TICK_SIZE, Lo
 from stockrnn.report.formats import MISSING, format_price, format_share
 from stockrnn.report.layout import GREY, INK, Box, Page, level_top
 from stockrnn.report.panels import write_head
-from stockrnn.report.words import baselines, describe_backtest, metric, price_scale, verdict
+from stockrnn.report.words import BASELINE_NAMES, baselines, describe_backtest, metric, price_scale, verdict
 from stockrnn.types import Backtest
 
 NOT_TESTED = "not tested"
@@ -38,7 +38,12 @@ def draw_words(page: Page, box: Box, backtest: Backtest | None, *, currency: str
     """Write the verdict large and, below it, the sentences it rests on."""
     text = NOT_TESTED if backtest is None else verdict(backtest)
     sentences = NO_BACKTEST if backtest is None else describe_backtest(backtest, currency=currency)
-    page.write(box.left, box.top, "What the forecast is worth", size=12.5, bold=True)
+    write_verdict(page, box, "What the forecast is worth", text, sentences)
+
+
+def write_verdict(page: Page, box: Box, title: str, text: str, sentences: Sequence[str]) -> None:
+    """Write a title, under it the verdict large, under that the sentences."""
+    page.write(box.left, box.top, title, size=12.5, bold=True)
     text = f"{text[:1].upper()}{text[1:]}."
     size = _VERDICT_SIZE if len(page.wrap(text, width=box.width, size=_VERDICT_SIZE, bold=True)) <= 2 else 16.0  # noqa: PLR2004  # lines
     width = page.balanced_width(text, width=box.width, size=size, bold=True)
@@ -67,11 +72,8 @@ def draw_errors(page: Page, box: Box, backtest: Backtest, *, currency: str | Non
 
 
 def _rows(backtest: Backtest, name: str) -> list[Row]:
-    rows = [Row(backtest.spec, metric(backtest, backtest.spec, name), MODEL)]
-    for baseline in baselines(backtest.target):
-        shown = baseline.replace("_", " ")
-        rows.append(Row(shown, metric(backtest, baseline, name), LOOKS[baseline]))
-    return rows
+    beside = [Row(BASELINE_NAMES[one], metric(backtest, one, name), LOOKS[one]) for one in baselines(backtest.target)]
+    return [Row(backtest.spec, metric(backtest, backtest.spec, name), MODEL), *beside]
 
 
 def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], str], *, share: bool) -> None:

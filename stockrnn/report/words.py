@@ -23,6 +23,7 @@ TARGET_NAMES: dict[Target, str] = {
     "close": "close",
     "adj_close": "adjusted close",
 }
+BASELINE_NAMES = {"naive": "naive", "last_close": "last close", "drift": "drift", "moving_average": "moving average"}
 _SAME = "practically the same as "
 _VERBS: dict[Target, str] = {
     "open": "open at",
@@ -36,6 +37,11 @@ _VERBS: dict[Target, str] = {
 def baselines(target: Target) -> tuple[Baseline, ...]:
     """Return the baselines that differ for `target`: for `close`, naive is the last close."""
     return ("naive",) if target == "close" else ("naive", "last_close")
+
+
+def count_sessions(count: int) -> str:
+    """Write a number of sessions."""
+    return "1 session" if count == 1 else f"{count} sessions"
 
 
 def metric(backtest: Backtest, model: str, name: str) -> float:
@@ -116,10 +122,9 @@ def _join(distances: list[str]) -> str:
 
 def _describe_test(backtest: Backtest) -> str:
     count = len(backtest.forecasts)
-    what = "1 session" if count == 1 else f"{count} sessions"
     each = "forecast" if count == 1 else "each forecast"
     return (
-        f"Tested on {what} {_during(backtest.holdout)}, {each} one session ahead by a model "
+        f"Tested on {count_sessions(count)} {_during(backtest.holdout)}, {each} one session ahead by a model "
         f"({backtest.spec}) that had seen nothing after {format_day(backtest.cutoff)}."
     )
 
@@ -163,8 +168,7 @@ def _describe_direction(backtest: Backtest) -> str:
     share, count = metric(backtest, backtest.spec, "directional_accuracy"), _count_directions(backtest)
     if math.isnan(share) or count == 0:
         return ""
-    sessions = "1 session" if count == 1 else f"{count} sessions"
     return (
-        f"It named the right direction in {format_share(share)} of {sessions}; a coin is right half of the "
-        f"time, give or take {chance_points(count):.0f} points over that many."
+        f"It named the right direction in {format_share(share)} of {count_sessions(count)}; a coin is right half of "
+        f"the time, give or take {chance_points(count):.0f} points over that many."
     )

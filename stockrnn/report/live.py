@@ -1,0 +1,140 @@
+"""The live record: every miss added up beside naive's, how the intervals held, and what that proves so far."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from stockrnn.evidence import Verdict, wilson_interval
+from stockrnn.record import judge_errors
+from stockrnn.report.axes import (
+    LOOKS,
+    MODEL,
+    NAIVE,
+    Label,
+    add_price_axes,
+    make_price_scale,
+    set_session_axis,
+    write_labels,
+)
+from stockrnn.report.formats import format_day, format_share
+from stockrnn.report.layout import INK, Box, Page
+from stockrnn.report.panels import write_head
+from stockrnn.report.verdicts import write_verdict
+from stockrnn.report.words import BASELINE_NAMES, baselines, count_sessions
+from stockrnn.types import LiveRecord
+
+_LEAST_SPAN = 0.1  # percent of the price: less would blow noise up to a mountain
+_DECIMALS = 2
+
+
+def find_live_verdict(record: LiveRecord) -> Verdict:
+    """Judge the live forecasts beside the better of naive and the last close."""
+    return judge_errors(record.errors, target=record.target)
+
+
+def describe_record(record: LiveRecord) -> tuple[str, ...]:
+    """Say how many live forecasts were scored, how large their misses were, and how often intervals held.
+
+    Returns
+    -------
+    tuple of str
+        A sentence whose figures are missing is left out.
+    """
+    sentences = (
+        _describe_count(record),
+        _describe_misses(record),
+        _describe_directions(record),
+        _describe_coverage(record, level=80),
+        _describe_coverage(record, level=95),
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def draw_record(page: Page, box: Box, record: LiveRecord) -> None:
+    """Draw the running sum of |error| less naive's, in percent of the last close; below 0 is better than naive.
+
+    Missed nights are crosses on the zero line: they add nothing, but they are there.
+    """
+    errors = record.errors
+    sessions = pd.DatetimeIndex(errors["session"]).union(pd.DatetimeIndex(record.missed))
+    series = {"predicted": (record.spec, MODEL)} | {
+        name: (BASELINE_NAMES[name], LOOKS[name]) for name in baselines(record.target) if name != "naive"
+    }
+    sums = {name: _running_sum(errors, name, sessions) for name in series}
+    scale = make_price_scale([0.0, _LEAST_SPAN, -_LEAST_SPAN, *np.concatenate(list(sums.values()))])
+    title = f"The live record: misses of {count_sessions(len(errors))} added up, less naive's"
+    write_head(page, box, title, "In percent of the last close; below zero is better than naive")
+    ax, labels_left = add_price_axes(page, box, scale, labels=[name for name, _ in series.values()])
+    set_session_axis(ax, sessions, last=len(sessions) - 0.5)
+    ax.plot([-0.5, len(sessions) - 0.5], [0, 0], color=NAIVE.color, linestyle=NAIVE.line, linewidth=1.7)
+    labels = [Label("naive", len(sessions) - 1.0, 0.0, NAIVE)]
+    for name, (shown, look) in series.items():
+        ax.plot(range(len(sessions)), sums[name], color=look.color, linestyle=look.line, linewidth=1.7)
+        labels.append(Label(shown, len(sessions) - 1.0, float(sums[name][-1]), look))
+    _mark_missed(ax, sessions, record)
+    write_labels(page, ax, labels, left=labels_left)
+
+
+def draw_record_words(page: Page, box: Box, record: LiveRecord) -> None:
+    """Write what the live record proves so far, and the figures that it rests on."""
+    write_verdict(page, box, "What it has been worth, live", find_live_verdict(record).words, describe_record(record))
+
+
+def _running_sum(errors: pd.DataFrame, name: str, sessions: pd.DatetimeIndex) -> np.ndarray:
+    """Return the sum so far at each session, in percent of the last close; a missed night adds nothing."""
+    excess = 100 * (errors[name].abs() - errors["naive"].abs()) / errors["scale"]
+    by_session = pd.Series(excess.to_numpy(dtype=np.float64), index=pd.DatetimeIndex(errors["session"]))
+    return by_session.reindex(sessions).fillna(0.0).cumsum().to_numpy()
+
+
+def _mark_missed(ax: Axes, sessions: pd.DatetimeIndex, record: LiveRecord) -> None:
+    places = np.flatnonzero(sessions.isin(pd.DatetimeIndex(record.missed)))
+    ax.plot(places, np.zeros(len(places)), linestyle="", marker="x", color=INK, markersize=6, markeredgewidth=1.4)
+
+
+def _describe_count(record: LiveRecord) -> str:
+    errors, missed = record.errors, len(record.missed)
+    since = format_day(errors["session"].iloc[0])
+    what = "forecast has" if len(errors) == 1 else "forecasts have"
+    nights = {0: "no night was missed", 1: "1 night was missed (the cross)"}
+    missing = nights.get(missed, f"{missed} nights were missed (the crosses)")
+    return f"{len(errors)} live {what} been scored, from {since} on; {missing}."
+
+
+def _describe_misses(record: LiveRecord) -> str:
+    errors = record.errors
+    model, naive, last_close = (
+        _percent(float((100 * errors[name].abs() / errors["scale"]).mean()))
+        for name in ("predicted", "naive", "last_close")
+    )
+    text = f"The average miss was {model} of the price, naive's {naive}"
+    return f"{text}, the last close's {last_close}." if "last_close" in baselines(record.target) else f"{text}."
+
+
+def _describe_directions(record: LiveRecord) -> str:
+    right = record.errors["direction_correct"].dropna()
+    if right.empty:
+        return ""
+    return f"It named the right direction in {_share(right)}; a coin is right in half of them."
+
+
+def _describe_coverage(record: LiveRecord, *, level: int) -> str:
+    inside = record.errors[f"inside_{level}"].dropna()
+    if inside.empty:
+        return "" if level > 80 else "Intervals need past errors and were too few so far."  # noqa: PLR2004
+    return f"Its {level} % interval held the actual price in {_share(inside)}."
+
+
+def _share(outcomes: pd.Series) -> str:
+    hits, count = int(outcomes.sum()), len(outcomes)
+    low, high = wilson_interval(hits, count)
+    return (
+        f"{format_share(hits / count)} of {count_sessions(count)} "
+        f"(95 % confidence: {100 * low:.0f} to {format_share(high)})"
+    )
+
+
+def _percent(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.{_DECIMALS}f} %"
