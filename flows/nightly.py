@@ -52,6 +52,7 @@ class Night:
     spec: str
     epochs: int
     outcomes: tuple[Outcome, ...]
+    leaderboard: Path | None = None
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -123,7 +124,8 @@ def nightly(
     ]
     failed = _update_prices(settings, jobs, source)
     outcomes = [_run_ticker(job, source, failed.get(job.ticker)) for job in jobs]
-    night = Night(as_of=moment, spec=spec_name, epochs=trained, outcomes=tuple(outcomes))
+    drawn = _draw_leaderboard(settings, engine, moment)
+    night = Night(as_of=moment, spec=spec_name, epochs=trained, outcomes=tuple(outcomes), leaderboard=drawn)
     return _end_run(engine, run_id, night)
 
 
@@ -173,6 +175,15 @@ def _run_ticker(job: Job, source: SourceName, failure: str | None) -> Outcome:
             done["report"] = tasks.report(job)
     current_progress().finish(job.ticker)
     return Outcome(ticker=job.ticker, error=failed.get(job.ticker), **done)
+
+
+def _draw_leaderboard(settings: Settings, engine: Engine, as_of: datetime) -> Path | None:
+    """Draw it from what is stored; the night stands without it."""
+    try:
+        return tasks.leaderboard(settings, engine, as_of)
+    except StockrnnError as error:
+        LOG.error("%s", error)  # noqa: TRY400  # it explains itself
+        return None
 
 
 @contextmanager

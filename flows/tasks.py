@@ -1,11 +1,13 @@
 """The steps of the night as Prefect tasks. Nothing is cached: what is done already, the database knows."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from sqlalchemy import Engine
 
 from flows.progress import announcing, current_progress
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
@@ -13,9 +15,10 @@ from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
 from stockrnn.pipeline.feed import Feed
 from stockrnn.pipeline.forecast import Issued, forecast_next
 from stockrnn.pipeline.job import Job
-from stockrnn.pipeline.report import write_report
+from stockrnn.pipeline.report import write_leaderboard, write_report
 from stockrnn.pipeline.retrain import retrain_if_due
 from stockrnn.pipeline.score import Scored, score_forecasts
+from stockrnn.settings import Settings
 from stockrnn.types import Backtest
 
 P = ParamSpec("P")
@@ -110,3 +113,9 @@ def report(job: Job) -> Path:
     path = write_report(job)
     current_progress().step(job.ticker, f"report: {path}")
     return path
+
+
+@task(name="leaderboard", task_run_name="leaderboard", cache_policy=NO_CACHE)
+def leaderboard(settings: Settings, engine: Engine, as_of: datetime) -> Path | None:
+    """Draw specs and baselines over all tickers; None where nothing was forecast or tested yet."""
+    return write_leaderboard(settings, engine, as_of=as_of)

@@ -10,8 +10,8 @@ import pandas as pd
 from stockrnn import baselines
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.evidence import Verdict, decide_verdict, diebold_mariano, wilson_interval, yardsticks
-from stockrnn.intervals import LEVELS, add_intervals, rolling_volatility
-from stockrnn.metrics import compute_metrics, coverage, directional_accuracy, interval_score
+from stockrnn.intervals import LEVELS, QUANTILES, add_intervals, rolling_volatility
+from stockrnn.metrics import compute_metrics, coverage, directional_accuracy, interval_score, pinball
 from stockrnn.types import BASELINES, Span, Target
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -142,7 +142,8 @@ def judge(forecasts: pd.DataFrame, *, spec: str) -> dict[str, dict[str, float]]:
 
     Besides those of `compute_metrics`: `dm_p_value`, of the absolute error against naive's; how many sessions
     `directional_accuracy` is a share of, and its 95 % interval; and for the spec, over the sessions that have
-    intervals, `coverage_80`, `coverage_95`, each with its own 95 % interval, and `interval_score_80`.
+    intervals, `coverage_80`, `coverage_95`, each with its own 95 % interval, `interval_score_80`,
+    and `pinball`.
     """
     actual = forecasts["actual"].to_numpy()
     columns = {spec: "predicted", **{name: name for name in BASELINES if name in forecasts}}
@@ -190,6 +191,10 @@ def _judge_intervals(forecasts: pd.DataFrame) -> dict[str, float]:
         found |= _with_interval(f"coverage_{level}", coverage(actual, *bounds), len(known))
         if level == LEVELS[0]:
             found[f"interval_score_{level}"] = interval_score(actual, *bounds, level=level / 100)
+    complete = forecasts.dropna(subset=[*QUANTILES.values()]) if found else forecasts.iloc[:0]
+    if len(complete):
+        quantiles = {level: complete[column].to_numpy() for level, column in QUANTILES.items()}
+        found["pinball"] = pinball(complete["actual"].to_numpy(), quantiles)
     return found
 
 

@@ -173,7 +173,7 @@ class Verdict:
     def words(self) -> str:
         """Plain words, such as `better than naive (p = 0.012)`."""
         if self.relation == "none":
-            return "no verdict: there are no errors to compare"
+            return "nothing scored yet"
         if self.relation == "too few":
             return f"too few sessions to tell (n = {self.n})"
         if self.relation == "no better":

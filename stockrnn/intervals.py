@@ -17,6 +17,8 @@ import pandas as pd
 from stockrnn.types import INTERVAL_COLUMNS
 
 LEVELS = (80, 95)
+QUANTILES = {0.025: "lower_95", 0.1: "lower_80", 0.5: "predicted", 0.9: "upper_80", 0.975: "upper_95"}
+"""The quantiles that a forecast with intervals names, level -> column."""
 CALIBRATION_SESSIONS = 250
 """How many of the newest past errors an interval rests on."""
 VOLATILITY_SESSIONS = 40

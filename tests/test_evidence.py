@@ -303,7 +303,7 @@ def test_nothing_is_tested_below_ten_sessions(mean):
 def test_without_errors_there_is_no_verdict():
     verdict = decide_verdict(np.array([]), {"naive": np.array([])})
     assert (verdict.relation, verdict.n, verdict.suspicious) == ("none", 0, False)
-    assert verdict.words == "no verdict: there are no errors to compare"
+    assert verdict.words == "nothing scored yet"
 
 
 def test_an_error_smaller_than_prices_allow_is_called_suspicious():

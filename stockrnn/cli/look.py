@@ -37,7 +37,7 @@ def sql(
 
 
 def status() -> None:
-    """Show freshness, the last run and the next session; exit code 1 when a night was missed or went wrong."""
+    """Show freshness, the last run and the live record; exit code 1 when a night was missed or went wrong."""
     from stockrnn.pipeline.status import read_status
     from stockrnn.settings import load_settings
     from stockrnn.store.migrate import open_store
@@ -49,8 +49,11 @@ def status() -> None:
         typer.echo(f"last run: {run.flow}, {run.started_at:%Y-%m-%d %H:%M} UTC, {run.state}")
     if state.tickers:
         print_table(
-            ("ticker", "last_session", "last_cutoff", "next_session", "missed"),
-            [(one.ticker, one.last_session, one.last_cutoff, one.next_session, one.missed) for one in state.tickers],
+            ("ticker", "last_session", "last_cutoff", "next_session", "missed", "live_record"),
+            [
+                (one.ticker, one.last_session, one.last_cutoff, one.next_session, one.missed, one.live.words)
+                for one in state.tickers
+            ],
         )
     for problem in state.problems:
         typer.echo(f"problem: {problem}", err=True)

@@ -1,5 +1,6 @@
 """What the work gave, for a person to read: always beside naive."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,14 +47,20 @@ def print_night(night: "Night", *, home: Path) -> None:
     for outcome in done:
         if outcome.report:
             typer.echo(f"{outcome.ticker}: report {outcome.report}")
-    behind = [outcome for outcome in done if outcome.issued and outcome.issued.sessions_behind]
-    for outcome in behind:
-        count = outcome.issued.sessions_behind if outcome.issued else 0
-        typer.echo(f"warning: {outcome.ticker}: sessions closed since the last stored one: {count}", err=True)
+    if night.leaderboard:
+        typer.echo(f"all tickers: {night.leaderboard}")
+    _warn_of_stale_prices(done)
     for failure in night.failures:
         typer.echo(f"error: {failure}", err=True)
     count = len(night.outcomes)
     typer.echo(f"{count - len(night.failed)} of {count} tickers done; everything is in {home}")
+
+
+def _warn_of_stale_prices(done: Sequence["Outcome"]) -> None:
+    for outcome in done:
+        count = outcome.issued.sessions_behind if outcome.issued else 0
+        if count:
+            typer.echo(f"warning: {outcome.ticker}: sessions closed since the last stored one: {count}", err=True)
 
 
 def print_backtest(backtest: "Backtest") -> None:

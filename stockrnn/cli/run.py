@@ -103,12 +103,16 @@ def forecast(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfO
 
 
 def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOption = None) -> None:
-    """Draw the PNG report of each ticker from what is stored."""
-    from stockrnn.pipeline.report import write_report
+    """Draw the PNG report of each ticker, and the leaderboard over all of them, from what is stored."""
+    from stockrnn.pipeline.report import write_leaderboard, write_report
 
-    with _work_on(make_jobs(ticker, spec=spec, as_of=as_of), lambda job, _: write_report(job)) as paths:
+    jobs = make_jobs(ticker, spec=spec, as_of=as_of)
+    with _work_on(jobs, lambda job, _: write_report(job)) as paths:
         for path in paths:
             typer.echo(str(path))
+        board = write_leaderboard(jobs[0].settings, jobs[0].engine, as_of=jobs[0].as_of) if jobs else None
+        if board:
+            typer.echo(str(board))
 
 
 def backtest(

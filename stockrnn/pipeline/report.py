@@ -1,19 +1,22 @@
-"""Draw a ticker's report from what is stored."""
+"""Draw each ticker's report, and the leaderboard over all tickers, from what is stored."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
+from sqlalchemy import Engine
 
 from stockrnn.errors import NothingToReportError, StoreError
 from stockrnn.pipeline.job import Job, read_history
+from stockrnn.record import rank_models
+from stockrnn.settings import Settings
 from stockrnn.store.backtests import read_latest_backtest
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_latest_forecast
-from stockrnn.store.record import read_live_record
+from stockrnn.store.record import read_live_errors, read_live_record, read_tested_errors
 from stockrnn.types import INTERVAL_COLUMNS, Backtest, Forecast, LiveRecord
 
 _RECENT_SESSIONS = 90
@@ -51,6 +54,41 @@ def write_report(job: Job) -> Path:
         )
     except OSError as error:
         raise StoreError(f"{job.ticker}: can't write the report {path}: {error.strerror}") from error
+    return path
+
+
+def write_leaderboard(settings: Settings, engine: Engine, *, as_of: datetime) -> Path | None:
+    """Draw `leaderboard.png`: every spec and baseline over all tickers. Returns where it is, None without errors.
+
+    Only sessions that had closed at `as_of` count. Simulated tickers are shown only where there are no real ones.
+
+    Raises
+    ------
+    StoreError
+        The folder of reports can't be written.
+    """
+    from stockrnn.report.leaderboard import draw_leaderboard
+
+    for simulated in (False, True):
+        key: dict[str, Any] = {"target": settings.target, "through": as_of.date(), "simulated": simulated}
+        with reading(engine) as connection:
+            live, tested = read_live_errors(connection, **key), read_tested_errors(connection, **key)
+        if len(live) or len(tested):
+            break
+    else:
+        return None
+    count = len({*live["ticker"], *tested["ticker"]})
+    path = settings.reports / "leaderboard.png"
+    try:
+        draw_leaderboard(
+            path,
+            live=rank_models(live, target=settings.target),
+            tested=rank_models(tested, target=settings.target),
+            target=settings.target,
+            market=f"{count} {'simulated ' if simulated else ''}ticker{'' if count == 1 else 's'}",
+        )
+    except OSError as error:
+        raise StoreError(f"can't write the leaderboard {path}: {error.strerror}") from error
     return path
 
 

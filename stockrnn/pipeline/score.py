@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
+from stockrnn.intervals import QUANTILES
 from stockrnn.metrics import pinball
 from stockrnn.pipeline.job import History, Job, read_history
 from stockrnn.store.engine import writing
@@ -23,7 +24,6 @@ from stockrnn.store.scores import (
 )
 from stockrnn.types import MissedNight, Score
 
-_QUANTILES = {0.025: "lower_95", 0.1: "lower_80", 0.5: "predicted", 0.9: "upper_80", 0.975: "upper_95"}
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -59,7 +59,7 @@ def make_score(judged: Mapping[str, Any], *, clock: datetime) -> Score:
     actual, predicted, naive = judged["actual"], judged["predicted"], judged["naive"]
     before = judged["last_scored_at"]
     moved, named = np.sign(actual - naive), np.sign(predicted - naive)
-    quantiles = {level: judged[name] for level, name in _QUANTILES.items()}
+    quantiles = {level: judged[name] for level, name in QUANTILES.items()}
     complete = all(value is not None for value in quantiles.values())
     return Score(
         forecast_id=judged["forecast_id"],

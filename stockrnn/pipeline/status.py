@@ -1,17 +1,23 @@
-"""How the batch is doing: freshness, last run, next session, missed nights."""
+"""How the batch is doing: freshness, last run, next session, missed nights, the live record in words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from stockrnn.calendars import calendar_at
+from stockrnn.evidence import Verdict
+from stockrnn.record import judge_errors
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_last_cutoff
 from stockrnn.store.instruments import read_calendar_name, read_inactive_tickers, read_span, read_tickers
+from stockrnn.store.record import read_live_record
 from stockrnn.store.runs import Run, read_last_run
+
+LIVE_SESSIONS = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,8 @@ class TickerStatus:
         The first session that had not opened at `as_of`.
     missed
         Sessions that closed longer ago than the grace period and that no forecast was issued from.
+    live
+        What the settings' spec proved live in its last `LIVE_SESSIONS` scored sessions.
     """
 
     ticker: str
@@ -33,6 +41,7 @@ class TickerStatus:
     last_cutoff: date | None
     next_session: date
     missed: int
+    live: Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +86,25 @@ def read_status(settings: Settings, engine: Engine, *, wall: datetime) -> Status
 
 def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime) -> list[TickerStatus]:
     grace = timedelta(hours=settings.missed_after_hours)
-    return [_look_at_one(connection, ticker, now=now, due=now - grace) for ticker in tickers]
+    return [_look_at_one(connection, settings, ticker, now=now, due=now - grace) for ticker in tickers]
 
 
-def _look_at_one(connection: Connection, ticker: str, *, now: datetime, due: datetime) -> TickerStatus:
+def _look_at_one(
+    connection: Connection, settings: Settings, ticker: str, *, now: datetime, due: datetime
+) -> TickerStatus:
     calendar = calendar_at(read_calendar_name(connection, ticker) or "XNYS", now)
     last_cutoff = read_last_cutoff(connection, ticker)
     last_due = calendar.last_closed(due)
     missed = len(calendar.sessions(last_cutoff, last_due)) - 1 if last_cutoff else 1
+    key: dict[str, Any] = {"ticker": ticker, "target": settings.target, "spec": settings.spec}
+    record = read_live_record(connection, **key, through=now.date(), newest=LIVE_SESSIONS)
     return TickerStatus(
         ticker=ticker,
         last_session=read_span(connection, ticker)[1],
         last_cutoff=last_cutoff,
         next_session=calendar.next_to_open(now),
         missed=max(missed, 0),
+        live=judge_errors(record.errors, target=settings.target),
     )
 
 

@@ -42,7 +42,9 @@ ACTUAL = Look(INK, "-", "o", size=3.5)
 MODEL = Look("#D55E00", "--", "o")
 NAIVE = Look("#0072B2", ":", "s", filled=False)
 LAST_CLOSE = Look("#009E73", "-.", "D", filled=False)
-LOOKS = {"naive": NAIVE, "last_close": LAST_CLOSE}
+DRIFT = Look("#CC79A7", ":", "^", filled=False)
+MOVING_AVERAGE = Look("#8A6A00", ":", "v", filled=False)
+LOOKS = {"naive": NAIVE, "last_close": LAST_CLOSE, "drift": DRIFT, "moving_average": MOVING_AVERAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,11 @@ def make_price_scale(prices: Sequence[float] | np.ndarray) -> PriceScale:
     steps = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, middle + half)
     ticks = tuple(float(tick) for tick in steps if bottom <= tick <= middle + half)
     decimals = _step_decimals(float(steps[1] - steps[0]))
-    return PriceScale(bottom, middle + half, ticks, tuple(f"{tick:,.{decimals}f}" for tick in ticks))
+    return PriceScale(bottom, middle + half, ticks, tuple(_write_tick(tick, decimals) for tick in ticks))
+
+
+def _write_tick(tick: float, decimals: int) -> str:
+    return f"{tick:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _step_decimals(step: float) -> int:

@@ -27,7 +27,7 @@ WASH = "#F4F1EA"
 
 _CAPITAL = 0.73  # height of the font's capitals, of its size
 _NO_BREAK = "\N{NO-BREAK SPACE}"
-_BOUND = re.compile(r"(?<=\d) |\bn = (?=\d)")
+_BOUND = re.compile(r"(?<=\d) |\b[np] [=<] (?=\d)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from stockrnn.evidence import Verdict, wilson_interval
+from stockrnn.intervals import LEVELS
 from stockrnn.record import judge_errors
 from stockrnn.report.axes import (
     LOOKS,
@@ -27,6 +28,7 @@ from stockrnn.types import LiveRecord
 
 _LEAST_SPAN = 0.1  # percent of the price: less would blow noise up to a mountain
 _DECIMALS = 2
+_CONFIDENCE = "In brackets: 95 % confidence intervals."
 
 
 def find_live_verdict(record: LiveRecord) -> Verdict:
@@ -46,8 +48,8 @@ def describe_record(record: LiveRecord) -> tuple[str, ...]:
         _describe_count(record),
         _describe_misses(record),
         _describe_directions(record),
-        _describe_coverage(record, level=80),
-        _describe_coverage(record, level=95),
+        _describe_coverage(record),
+        _CONFIDENCE,
     )
     return tuple(sentence for sentence in sentences if sentence)
 
@@ -117,23 +119,21 @@ def _describe_directions(record: LiveRecord) -> str:
     right = record.errors["direction_correct"].dropna()
     if right.empty:
         return ""
-    return f"It named the right direction in {_share(right)}; a coin is right in half of them."
+    return f"It named the right direction in {_share(right)}; a coin is right in half."
 
 
-def _describe_coverage(record: LiveRecord, *, level: int) -> str:
-    inside = record.errors[f"inside_{level}"].dropna()
-    if inside.empty:
-        return "" if level > 80 else "Intervals need past errors and were too few so far."  # noqa: PLR2004
-    return f"Its {level} % interval held the actual price in {_share(inside)}."
+def _describe_coverage(record: LiveRecord) -> str:
+    narrow, wide = (record.errors[f"inside_{level}"].dropna() for level in LEVELS)
+    if narrow.empty:
+        return "It had no intervals yet: they need past errors."
+    text = f"Its 80 % interval held the actual price in {_share(narrow)}"
+    return f"{text}." if wide.empty else f"{text}, its 95 % interval in {_share(wide)}."
 
 
 def _share(outcomes: pd.Series) -> str:
     hits, count = int(outcomes.sum()), len(outcomes)
     low, high = wilson_interval(hits, count)
-    return (
-        f"{format_share(hits / count)} of {count_sessions(count)} "
-        f"(95 % confidence: {100 * low:.0f} to {format_share(high)})"
-    )
+    return f"{format_share(hits / count)} of {count_sessions(count)} ({100 * low:.0f} to {format_share(high)})"
 
 
 def _percent(value: float) -> str:

@@ -13,15 +13,26 @@ from stockrnn.store.scores import read_missed_sessions
 from stockrnn.types import BASELINES, ERROR_COLUMNS, OUTCOME_COLUMNS, LiveRecord, Target
 
 
-def read_live_record(connection: Connection, *, ticker: str, target: Target, spec: str, through: date) -> LiveRecord:
-    """Return what became of the live forecasts of sessions up to `through`, and the nights missed."""
+def read_live_record(
+    connection: Connection, *, ticker: str, target: Target, spec: str, through: date, newest: int | None = None
+) -> LiveRecord:
+    """Return what became of the live forecasts of sessions up to `through`, and the nights missed.
+
+    Parameters
+    ----------
+    newest
+        Only so many of the last scored forecasts; missed nights are never left out.
+    """
     query = _live(target, through).where(forecasts.c.ticker == ticker, forecasts.c.spec == spec)
+    if newest is not None:
+        query = query.order_by(None).order_by(forecasts.c.target_session.desc()).limit(newest)
     missed = read_missed_sessions(connection, ticker=ticker, target=target, spec=spec)
+    errors = _frame(connection, query, [*ERROR_COLUMNS, *OUTCOME_COLUMNS])
     return LiveRecord(
         ticker=ticker,
         target=target,
         spec=spec,
-        errors=_frame(connection, query, [*ERROR_COLUMNS, *OUTCOME_COLUMNS]),
+        errors=errors.sort_values("session", ignore_index=True),
         missed=tuple(sorted(session for session in missed if session <= through)),
     )
 

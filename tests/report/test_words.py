@@ -213,7 +213,7 @@ def test_one_session_is_too_few_to_tell():
 
 def test_without_errors_there_is_no_verdict():
     empty = make_backtest({}).forecasts.iloc[:0]
-    assert verdict(make_backtest({}, forecasts=empty)) == "no verdict: there are no errors to compare"
+    assert verdict(make_backtest({}, forecasts=empty)) == "nothing scored yet"
 
 
 @pytest.mark.parametrize(("sessions", "points"), [(21, 21.39), (100, 9.8), (1, 50.0)])

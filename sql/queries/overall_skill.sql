@@ -1,0 +1,74 @@
+-- How good were we over all tickers in the last 20, 60, 250 and all (span 0) sessions, beside naive?
+-- params: target (default: all), spec (default: all)
+-- Errors are in percent of the last close. market: simulated tickers are never pooled with real ones.
+-- skill is 1 - mae / naive_mae: positive is better than naive.
+with last_scores as (
+    select
+        scores.forecast_id,
+        max(scores.scored_at) as scored_at
+    from scores
+    group by scores.forecast_id
+),
+
+judged as (
+    select
+        forecasts.ticker,
+        forecasts.target,
+        forecasts.spec,
+        forecasts.target_session,
+        case prices.source when 'simulated' then 'simulated' else 'real' end as market,
+        abs(scores.error) / (forecasts.last_close * scores.basis) as miss,
+        abs(scores.naive_error) / (forecasts.last_close * scores.basis) as naive_miss,
+        abs(scores.last_close_error) / (forecasts.last_close * scores.basis) as last_close_miss,
+        cast(cast(scores.inside_80 as integer) as double precision) as inside_80,
+        cast(cast(scores.inside_95 as integer) as double precision) as inside_95,
+        cast(cast(scores.direction_correct as integer) as double precision) as direction_correct
+    from forecasts
+    inner join last_scores on forecasts.forecast_id = last_scores.forecast_id
+    inner join scores
+        on last_scores.forecast_id = scores.forecast_id and last_scores.scored_at = scores.scored_at
+    inner join prices on forecasts.ticker = prices.ticker and forecasts.cutoff = prices.session
+    where
+        forecasts.kind = 'live'
+        and (cast(:target as varchar) is null or forecasts.target = :target)
+        and (cast(:spec as varchar) is null or forecasts.spec = :spec)
+),
+
+aged as (
+    select
+        judged.*,
+        dense_rank() over (
+            partition by judged.market, judged.target, judged.spec order by judged.target_session desc
+        ) as age
+    from judged
+),
+
+spans as (
+    select 20 as span
+    union all
+    select 60 as span
+    union all
+    select 250 as span
+    union all
+    select 0 as span
+)
+
+select
+    aged.market,
+    aged.target,
+    aged.spec,
+    spans.span,
+    count(distinct aged.target_session) as sessions,
+    count(distinct aged.ticker) as tickers,
+    count(*) as forecasts,
+    100.0 * avg(aged.miss) as mae_percent,
+    100.0 * avg(aged.naive_miss) as naive_mae_percent,
+    100.0 * avg(aged.last_close_miss) as last_close_mae_percent,
+    1.0 - avg(aged.miss) / nullif(avg(aged.naive_miss), 0.0) as skill,
+    avg(aged.direction_correct) as directional_accuracy,
+    avg(aged.inside_80) as coverage_80,
+    avg(aged.inside_95) as coverage_95
+from aged
+inner join spans on spans.span = 0 or aged.age <= spans.span
+group by aged.market, aged.target, aged.spec, spans.span
+order by aged.market, aged.target, aged.spec, spans.span
