@@ -1,7 +1,6 @@
 """One night of the pipeline, run in a process that a test may kill."""
 
 from datetime import datetime
-from pathlib import Path
 
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
 from stockrnn.pipeline.forecast import forecast_next
@@ -16,9 +15,9 @@ TICKERS = ("SIM-A", "SIM-B")
 SPEC = Spec(lookback=5, layers=1, units=4, epochs=2, batch_size=64, train_sessions=100, every=3)
 
 
-def run_night(home: Path, as_of: datetime) -> None:
+def run_night(settings: Settings, as_of: datetime) -> None:
     """Do every step of the flow, in its order."""
-    settings = Settings(home=home, specs={"tutorial": SPEC})
+    settings = settings.model_copy(update={"specs": {"tutorial": SPEC}})
     engine = open_store(settings)
     for ticker in TICKERS:
         job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, wall=as_of)
