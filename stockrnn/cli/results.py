@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from stockrnn.types import Backtest
 
 FORECAST_COLUMNS = ("ticker", "target", "cutoff", "session", "forecast", "naive", "last_close", "kind")
+_METRICS_FIRST = ("rmse", "mae", "mape", "bias", "directional_accuracy", "relative_mae", "skill", "dm_p_value")
+"""The others follow by name: a backtest out of the store keeps no order of its own."""
 
 
 def forecast_row(issued: "Issued") -> list[object]:
@@ -78,13 +80,18 @@ def print_backtest(backtest: "Backtest") -> None:
         f"holdout   {sessions} sessions of {backtest.holdout}; {lookback + sessions} values for its inputs\n"
         f"loss      {first:.4f} after {of_first}, {last:.4f} after {of_last}; seed {backtest.seed}\n"
     )
-    models = (backtest.spec, *BASELINES)
-    rows = [
-        [name, *(backtest.metrics.get(model, {}).get(name) for model in models)]
-        for name in backtest.metrics[backtest.spec]
-    ]
-    print_table(("metric", *models), rows)
+    judged = backtest.metrics[backtest.spec]
+    names = [name for name in _METRICS_FIRST if name in judged]
+    names += sorted(set(judged).difference(names))
+    print_table(("metric", backtest.spec, *BASELINES), [_metric_row(backtest, name) for name in names])
     typer.echo(f"\nverdict   {verdict(backtest)}\n")
+
+
+def _metric_row(backtest: "Backtest", name: str) -> list[object]:
+    values = [backtest.metrics.get(model, {}).get(name) for model in (backtest.spec, *BASELINES)]
+    # the store keeps counts as floats, too
+    whole = name.endswith("_sessions")
+    return [name, *(int(value) if whole and value is not None else value for value in values)]
 
 
 def _night_row(outcome: "Outcome") -> list[object]:

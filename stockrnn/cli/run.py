@@ -159,7 +159,8 @@ def _walk(jobs: "list[Job]", holdout: "Span", train_from: "date | None", process
 
         def show(fold: FoldDone) -> None:
             left = f"about {fold.seconds_left / 60:.0f} min left" if fold.done < fold.total else "done"
-            words = fold.error or f"backtest of {fold.month}"
+            problem = fold.error and fold.error.removeprefix(f"{fold.ticker}: ")  # the line names it already
+            words = problem or f"backtest of {fold.month}"
             progress.step(fold.ticker, f"{words}; fold {fold.done} of {fold.total}, {left}")
 
         walked = walk_forward(jobs, holdout, processes=processes, train_from=train_from, on_fold=show)

@@ -1,14 +1,26 @@
 """The command line, run in this process as a user would type it."""
 
+import json
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 
 import pandas as pd
 import pytest
+from scenario import SMALL, evening
+from sqlalchemy import Engine
 
 from stockrnn.cli import main
+from stockrnn.pipeline.forecast import forecast_next
+from stockrnn.pipeline.job import Job
+from stockrnn.pipeline.retrain import retrain_if_due
+from stockrnn.pipeline.update import update_simulated
+from stockrnn.settings import Settings, load_settings
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.store.migrate import open_store
 
 
 @dataclass(frozen=True)
@@ -50,3 +62,42 @@ def price_file(tmp_path):
     path = tmp_path / "prices.csv"
     frame.rename_axis("Date").to_csv(path)
     return path
+
+
+@dataclass(frozen=True)
+class Market:
+    """The simulated market in the store that the command line opens; the test steps its clock."""
+
+    settings: Settings
+    engine: Engine
+
+    def job(self, day: str, ticker: str = "SIM-FAT") -> Job:
+        moment = date.fromisoformat(day)
+        as_of = evening(moment.year, moment.month, moment.day)
+        return Job(
+            settings=self.settings, engine=self.engine, ticker=ticker, spec_name="tutorial", as_of=as_of, wall=as_of
+        )
+
+    def trade(self, day: str, *tickers: str) -> None:
+        """Store what was traded up to the evening of `day`."""
+        for ticker in tickers or ("SIM-FAT",):
+            update_simulated(self.job(day, ticker))
+
+    def issue(self, day: str, *tickers: str) -> None:
+        """Store the prices up to the evening of `day`, and issue a live forecast from them."""
+        self.trade(day, *tickers)
+        for ticker in tickers or ("SIM-FAT",):
+            retrain_if_due(self.job(day, ticker))
+            assert forecast_next(self.job(day, ticker)).forecast.kind == "live"
+
+    def sql(self, statement: str) -> list[tuple]:
+        """Run plain SQL, as anyone with the file can."""
+        with closing(sqlite3.connect(self.settings.home / "stockrnn.db")) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+
+@pytest.fixture
+def market(monkeypatch) -> Market:
+    monkeypatch.setenv("STOCKRNN_SPECS", json.dumps({"tutorial": SMALL.model_dump()}))
+    settings = load_settings()
+    return Market(settings, open_store(settings))
