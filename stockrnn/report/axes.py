@@ -20,6 +20,7 @@ _LEAST_LABELS = 140.0
 _LEADER = 26.0
 _LEAST_RANGE = 0.004  # of the price: less would blow noise up to a mountain
 _WEEKS_UP_TO = 32
+_WEEKS_UP_TO_MONTHS = 3  # fewer would leave one or two dates on the axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _strip(ax: Axes) -> None:
 def set_session_axis(ax: Axes, sessions: pd.DatetimeIndex, *, last: float) -> None:
     """Place the sessions at 0, 1, ... up to the edge `last`, with dates at the starts of weeks or months."""
     ax.set_xlim(-0.5, last)
-    months = len(sessions) > _WEEKS_UP_TO
+    months = len(sessions) > _WEEKS_UP_TO and sessions.to_period("M").nunique() > _WEEKS_UP_TO_MONTHS
     width = float(ax.get_window_extent().width)
     chosen = _ticks(sessions, months=months, least=68.0 / width * (last + 0.5))
     befores = [None, *chosen[:-1]]

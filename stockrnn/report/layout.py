@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -93,17 +94,37 @@ class Page:
     def wrap(self, text: str, *, width: float, size: float, bold: bool = False) -> list[str]:
         """Break text into lines of at most `width` pixels, never between a number and what it counts.
 
-        A longer word gets a line of its own.
+        A longer word is cut, after a - or _ where one is near.
         """
         lines: list[str] = []
         bound = _BOUND.sub(lambda match: match[0].replace(" ", _NO_BREAK), text)
-        for word in bound.split(" "):
+        words = (
+            [word] if _NO_BREAK in word else self._cut(word, width, size=size, bold=bold) for word in bound.split(" ")
+        )
+        for word in chain.from_iterable(words):
             longer = f"{lines[-1]} {word}" if lines else word
             if lines and self.text_width(longer, size=size, bold=bold) <= width:
                 lines[-1] = longer
             else:
                 lines.append(word)
         return [line.replace(_NO_BREAK, " ") for line in lines]
+
+    def shorten(self, text: str, *, width: float, size: float) -> str:
+        """Return the text, its end left out (…) where it is wider than `width` pixels."""
+        if self.text_width(text, size=size) <= width:
+            return text
+        return f"{self._cut(text, width - self.text_width('…', size=size), size=size, bold=False)[0]}…"
+
+    def _cut(self, word: str, width: float, *, size: float, bold: bool) -> list[str]:
+        pieces: list[str] = []
+        while len(word) > 1 and self.text_width(word, size=size, bold=bold) > width:
+            lengths = range(len(word) - 1, 1, -1)
+            most = next((n for n in lengths if self.text_width(word[:n], size=size, bold=bold) <= width), 1)
+            end = max(word.rfind(mark, 0, most) for mark in "-_") + 1
+            end = end if end > most / 2 else most
+            pieces.append(word[:end])
+            word = word[end:]
+        return [*pieces, word]
 
     def balanced_width(self, text: str, *, width: float, size: float, bold: bool = False) -> float:
         """Return the least width, in steps of 10 pixels, that takes no more lines than `width` does."""

@@ -1,9 +1,10 @@
 """The leaderboard as one picture: specs and baselines over all tickers, in backtests and live, naive being 1."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,18 +15,24 @@ from stockrnn.report.layout import GREY, INK, MARGIN, PALE, WIDTH, Box, Page, le
 from stockrnn.report.words import BASELINE_NAMES, TARGET_NAMES, count_sessions
 from stockrnn.types import Target
 
-_ROW = 54.0
+_ROW = 54.0  # at least
 _HEAD = 66.0
 _AXIS = 58.0
 _TOP = 168.0
 _FOOTER = 52.0
 _NAMES = 190.0  # where the plot begins, in pixels from the margin
-_PLOT = 430.0
+_PLOT = 410.0
 _FIGURES = _NAMES + _PLOT + 34
 _WORDS = _FIGURES + 150
+_WORDS_WIDTH = WIDTH - 2 * MARGIN - _WORDS
+_NAME_SIZE = 11.0
+_NAME_WIDTH = _NAMES - 16
 _EMPTY = "There is none yet."
-_TICKS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
-_LEAST_TICK_DISTANCE = 38.0
+_TICKS = (
+    *(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
+    *(1.0, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0),
+)
+_LEAST_TICK_DISTANCE = 36.0
 _NARROWEST = 1.05
 _FURTHEST = 20.0
 
@@ -50,13 +57,14 @@ def draw_leaderboard(
 def make_leaderboard(*, tested: Sequence[Standing], live: Sequence[Standing], target: Target, market: str) -> Figure:
     """Return the drawn leaderboard. Parameters as in `draw_leaderboard`."""
     parts = (("The live record: issued before the session opened", live), ("Backtests: computed afterwards", tested))
-    heights = [_HEAD + _AXIS + _ROW * len(places) if places else _HEAD + 26 for _, places in parts]
+    row = _row_height([*tested, *live])
+    heights = [_HEAD + _AXIS + row * len(places) if places else _HEAD + 26 for _, places in parts]
     page = Page(int(_TOP + sum(heights) + _FOOTER))
     _write_header(page, target, market)
     scale = _make_scale([*tested, *live])
     top = _TOP
     for (title, places), height in zip(parts, heights, strict=True):
-        _draw_part(page, top, title, places, scale)
+        _draw_part(page, top, title, places, scale, row=row)
         top += height
     note = "bar: 95 % confidence, sessions as clusters  ·  small dots: single tickers  ·  errors over the last close"
     page.write(MARGIN, page.height - 30, f"stockrnn {__version__}  ·  {note}", size=10.0, color=GREY)
@@ -89,19 +97,38 @@ def _values(place: Standing) -> list[float]:
     return [value for value in values if math.isfinite(value) and value > 0]
 
 
-def _draw_part(page: Page, top: float, title: str, places: Sequence[Standing], scale: tuple[float, float]) -> None:
+def _row_height(places: Sequence[Standing]) -> float:
+    """Return the height that the longest name and the longest verdict need, in pixels."""
+    ruler = Page(1)
+    names = [line_height(_NAME_SIZE) * len(_name_lines(ruler, place)) for place in places]
+    words = [line_height(10.0) * (len(_verdict_lines(ruler, place)) + 1) for place in places]
+    return max(_ROW, *(height + 12 for height in names + words))
+
+
+def _name_lines(page: Page, place: Standing) -> list[str]:
+    name = BASELINE_NAMES[place.model] if place.baseline else place.model
+    return page.wrap(name, width=_NAME_WIDTH, size=_NAME_SIZE, bold=not place.baseline)
+
+
+def _verdict_lines(page: Page, place: Standing) -> list[str]:
+    return [] if place.verdict is None else page.wrap(place.verdict.words, width=_WORDS_WIDTH, size=10.0, bold=True)
+
+
+def _draw_part(
+    page: Page, top: float, title: str, places: Sequence[Standing], scale: tuple[float, float], *, row: float
+) -> None:
     page.write(MARGIN, top, title, size=12.5, bold=True)
     if not places:
         page.write(MARGIN, top + 26, _EMPTY, size=10.5, color=GREY)
         return
     for left, words in ((_FIGURES, "Times naive's miss"), (_WORDS, "What it proves")):
         page.write(MARGIN + left, top + 30, words, size=10.0, color=GREY)
-    box = Box(MARGIN + _NAMES, top + _HEAD - 16, _PLOT, _ROW * len(places))
+    box = Box(MARGIN + _NAMES, top + _HEAD - 16, _PLOT, row * len(places))
     ax = _add_axes(page, box, scale, rows=len(places))
     for at, place in enumerate(places):
         look = LOOKS[place.model] if place.baseline else MODEL
         _draw_place(ax, at, place, look, scale)
-        _write_place(page, box.top + _ROW * (at + 0.5), place, look)
+        _write_place(page, box.top + row * (at + 0.5), place, look)
 
 
 def _add_axes(page: Page, box: Box, scale: tuple[float, float], *, rows: int) -> Axes:
@@ -129,34 +156,46 @@ def _add_axes(page: Page, box: Box, scale: tuple[float, float], *, rows: int) ->
 
 
 def _draw_place(ax: Axes, at: int, place: Standing, look: Look, scale: tuple[float, float]) -> None:
-    low, high = scale
-    single = [min(max(value, low), high) for value in place.by_ticker.values() if math.isfinite(value)]
-    ax.plot(single, [at + 0.26] * len(single), linestyle="", marker="o", color=GREY, markersize=3.0, alpha=0.7)
-    if math.isfinite(place.low):
-        ax.plot([max(place.low, low), min(place.high, high)], [at, at], color=look.color, linewidth=3.0, alpha=0.45)
-    if math.isfinite(place.relative_mae):
-        middle = min(max(place.relative_mae, low), high)
-        ax.plot([middle], [at], marker=look.marker, color=look.color, markerfacecolor=look.face, markersize=9.0)
+    single, ends = _clip(place.by_ticker.values(), scale), _clip((place.low, place.high), scale)
+    below = [at + 0.26] * len(single)
+    # not cut off by the ends of the axis
+    ax.plot(single, below, linestyle="", marker="o", color=GREY, markersize=3.0, alpha=0.7, clip_on=False)
+    ax.plot(ends, [at] * len(ends), color=look.color, linewidth=3.0, alpha=0.45)
+    for middle in _clip((place.relative_mae,), scale):
+        (point,) = ax.plot([middle], [at], marker=look.marker, color=look.color, markersize=9.0, clip_on=False)
+        point.set_markerfacecolor(look.face)
+
+
+def _clip(values: Iterable[float], scale: tuple[float, float]) -> np.ndarray:
+    """Return the known values; those out of range become the ends of the axis."""
+    return np.clip([value for value in values if math.isfinite(value)], *scale)
 
 
 def _write_place(page: Page, level: float, place: Standing, look: Look) -> None:
-    name = BASELINE_NAMES[place.model] if place.baseline else place.model
-    page.write(MARGIN, level_top(level, size=11.0), name, size=11.0, bold=not place.baseline, color=look.color)
-    first, second = (level_top(level + side * line_height(10.0) / 2, size=10.0) for side in (-1, 1))
+    names = _name_lines(page, place)
+    for text, top in zip(names, _tops(level, len(names), size=_NAME_SIZE), strict=True):
+        page.write(MARGIN, top, text, size=_NAME_SIZE, bold=not place.baseline, color=look.color)
+    first, second = _tops(level, 2, size=10.0)
     if place.model == "naive" and place.baseline:
         figures, range_ = "1", ""
     else:
         figures, range_ = _number(place.relative_mae), f"{_number(place.low)} to {_number(place.high)}"
     page.write(MARGIN + _FIGURES, first if range_ else level_top(level, size=11.0), figures, size=11.0, bold=True)
     page.write(MARGIN + _FIGURES, second, range_, size=10.0, color=GREY)
-    words = "" if place.verdict is None else place.verdict.words
-    tickers = "1 ticker" if len(place.by_ticker) == 1 else f"{len(place.by_ticker)} tickers"
-    basis = f"{tickers}, {count_sessions(place.sessions)}, {place.forecasts:,} forecasts"
-    lines = page.wrap(words, width=WIDTH - 2 * MARGIN - _WORDS, size=10.0, bold=True) if words else []
-    texts = [*lines, basis]
-    for at, text in enumerate(texts):
-        top = level_top(level + (at - (len(texts) - 1) / 2) * line_height(10.0), size=10.0)
+    lines, basis = _verdict_lines(page, place), _describe_basis(place)
+    for text, top in zip([*lines, basis], _tops(level, len(lines) + 1, size=10.0), strict=True):
         page.write(MARGIN + _WORDS, top, text, size=10.0, bold=text is not basis, color=INK if lines else GREY)
+
+
+def _describe_basis(place: Standing) -> str:
+    tickers = "1 ticker" if len(place.by_ticker) == 1 else f"{len(place.by_ticker)} tickers"
+    forecasts = "1 forecast" if place.forecasts == 1 else f"{place.forecasts:,} forecasts"
+    return f"{tickers}, {count_sessions(place.sessions)}, {forecasts}"
+
+
+def _tops(level: float, lines: int, *, size: float) -> list[float]:
+    """Return the tops of lines of text that are centred on `level` together, in pixels."""
+    return [level_top(level + (at - (lines - 1) / 2) * line_height(size), size=size) for at in range(lines)]
 
 
 def _number(value: float) -> str:

@@ -21,6 +21,7 @@ _FIRST_ROW = 196.0
 _ROW_HEIGHT = 356.0
 _ROW_STEP = 404.0
 _FOOTER = 52
+_LIVE_WORDS = 60.0  # more than a row, for the longest verdict with all its sentences
 _LARGEST_HEADLINE = 25
 _NO_FORECAST = "This report holds no forecast for the next session, only a test of the model on the past."
 
@@ -67,7 +68,8 @@ def make_figure(
     """Return the drawn report, a row for each thing there is to show. Parameters as in `draw_report`."""
     live = record if record is not None and len(record.errors) else None
     rows = 1 + (backtest is not None) + (live is not None)
-    page = Page(int(_FIRST_ROW + _ROW_STEP * (rows - 1) + _ROW_HEIGHT + _FOOTER))
+    below = _FOOTER if live is None else _FOOTER + _LIVE_WORDS
+    page = Page(int(_FIRST_ROW + _ROW_STEP * (rows - 1) + _ROW_HEIGHT + below))
     target = _subject(forecast, backtest).target
     _write_header(page, forecast, backtest, currency=currency)
     left, right = _row(0)

@@ -21,6 +21,7 @@ NO_BACKTEST = (
 )
 
 _ROW = 23.0
+_LONGEST_NAME = 250.0
 _VERDICT_SIZE = 20.0
 _COIN = 0.5
 
@@ -77,7 +78,8 @@ def _rows(backtest: Backtest, name: str) -> list[Row]:
 
 
 def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], str], *, share: bool) -> None:
-    names = max(page.text_width(row.name, size=TICK_SIZE) for row in rows) + 10
+    shown = [page.shorten(row.name, width=_LONGEST_NAME, size=TICK_SIZE) for row in rows]
+    names = max(page.text_width(name, size=TICK_SIZE) for name in shown) + 10
     values = max(page.text_width(write(row.value), size=TICK_SIZE, bold=True) for row in rows) + 8
     plot = Box(box.left + names, box.top, box.width - names - values, box.height)
     ax = page.add_axes(plot)
@@ -87,7 +89,7 @@ def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], s
     ax.set(xlim=(0, limit), ylim=(len(rows) - 0.5, -0.5))
     for at, row in enumerate(rows):
         top = level_top(plot.top + _ROW * (at + 0.5), size=TICK_SIZE)
-        page.write(plot.left - 8, top, row.name, size=TICK_SIZE, align="right")
+        page.write(plot.left - 8, top, shown[at], size=TICK_SIZE, align="right")
         if math.isfinite(row.value):
             ax.barh([at], [row.value], height=0.62, color=row.look.color)
             end = plot.left + plot.width * row.value / limit

@@ -36,3 +36,22 @@ def test_lines_never_break_between_a_number_and_what_it_counts():
     lines = Page(300).wrap("missed by 21 USD and by n = 3 sessions", width=80, size=10.5)
 
     assert lines == ["missed by", "21 USD", "and by", "n = 3 sessions"]
+
+
+def test_a_word_that_is_too_wide_is_cut_after_a_hyphen_or_anywhere():
+    page = Page(300)
+
+    lines = page.wrap("a_long_name_of-a-spec mmmmmmmmmmmm", width=110, size=10.5)
+
+    assert lines == ["a_long_name_", "of-a-spec", "mmmmmmm", "mmmmm"]
+    assert max(page.text_width(line, size=10.5) for line in lines) <= 110
+
+
+def test_a_name_is_shortened_only_as_far_as_it_must_be():
+    page = Page(300)
+
+    assert page.shorten("tutorial", width=90, size=10.0) == "tutorial"
+    short = page.shorten("m" * 32, width=90, size=10.0)
+
+    assert short.endswith("m…")
+    assert 90 - page.text_width("m", size=10.0) < page.text_width(short, size=10.0) <= 90

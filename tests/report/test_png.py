@@ -1,143 +1,26 @@
 """The report as a picture: what it shows, that nothing overlaps, and how it reaches the disk."""
 
-import math
-from datetime import UTC, date, datetime
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.image import imread
-from matplotlib.text import Text
+from report.pictures import (
+    BANDS,
+    NO_FLAWS,
+    SCENARIOS,
+    drawn_texts,
+    find_flaws,
+    make_backtest,
+    make_forecast,
+    make_prices,
+    make_record,
+    make_report,
+    words_of,
+)
 
+from stockrnn.report.axes import MODEL
 from stockrnn.report.png import draw_report, make_figure
-from stockrnn.types import Backtest, Forecast, Span
-
-LONG_TICKER = "W" * 32
-LONG_SPEC = "a_twenty_letter_spec"
-
-
-def make_prices(sessions, *, scale=200.0, last="2020-01-31"):
-    """Return a walk of 1 % steps that ends on `last`, in quote currency."""
-    steps = np.random.default_rng(7).normal(0.0, 0.01, sessions)
-    index = pd.bdate_range(end=last, periods=sessions, name="session")
-    return pd.Series(scale * np.exp(np.cumsum(steps)), index=index, name="open")
-
-
-def make_forecast(*, predicted=1.02, naive=1.0, last_close=0.99, scale=200.0, **changes):
-    fields = {
-        "forecast_id": "f",
-        "ticker": "META",
-        "target": "open",
-        "spec": "tutorial",
-        "cutoff": date(2020, 1, 31),
-        "kind": "live",
-        "target_session": date(2020, 2, 3),
-        "target_opens_at": datetime(2020, 2, 3, 14, 30, tzinfo=UTC),
-        "model_id": "m",
-        "issued_at": datetime(2020, 1, 31, 22, 0, tzinfo=UTC),
-        "predicted": predicted * scale,
-        "naive": naive * scale,
-        "last_close": last_close * scale,
-        "window_sha256": "0",
-    }
-    return Forecast(**(fields | changes))
-
-
-def make_backtest(*, sessions=21, scale=200.0, lag=0.0, hit_rate=0.48, metrics=None, **changes):
-    """Return a holdout whose forecasts are naive and `lag` of the price too high."""
-    actual = make_prices(sessions, scale=scale)
-    naive = actual.shift(1).fillna(scale)
-    columns = {"actual": actual, "predicted": naive * (1 + lag), "naive": naive, "last_close": naive * 0.999}
-    mae = {"mae": 0.011 * scale, "rmse": 0.015 * scale}
-    spec = changes.get("spec", "tutorial")
-    fields = {
-        "backtest_id": "b",
-        "ticker": "META",
-        "spec": spec,
-        "target": "open",
-        "trained_from": date(2015, 1, 2),
-        "cutoff": date(2019, 12, 31),
-        "holdout": Span(date(2020, 1, 1), date(2020, 1, 31)),
-        "seed": 0,
-        "epochs": 100,
-        "training_sessions": 1258,
-        "windows": 1218,
-        "losses": (0.042, 0.0016),
-        "created_at": datetime(2020, 2, 1, tzinfo=UTC),
-        "forecasts": pd.DataFrame(columns),
-        "metrics": metrics
-        or {
-            spec: mae | {"bias": 0.004 * scale, "directional_accuracy": hit_rate},
-            "naive": mae | {"directional_accuracy": math.nan},
-            "last_close": {"mae": 0.0105 * scale, "rmse": 0.0145 * scale, "directional_accuracy": 0.52},
-        },
-    }
-    return Backtest(**(fields | changes))
-
-
-def make_report(**changes):
-    return {
-        "recent": make_prices(90),
-        "forecast": make_forecast(),
-        "backtest": make_backtest(lag=0.01),
-        "currency": "USD",
-    } | changes
-
-
-def make_long_report():
-    longest = {"ticker": LONG_TICKER, "spec": LONG_SPEC, "target": "adj_close"}
-    span = Span(date(2020, 9, 2), date(2020, 12, 30))
-    metrics = {
-        LONG_SPEC: {"mae": 1.0, "rmse": 2.0, "bias": -1.0, "directional_accuracy": 1.0},
-        "naive": {"mae": 3.0, "rmse": 3.0},
-        "last_close": {"mae": 2.0, "rmse": 3.0, "directional_accuracy": 0.38},
-    }
-    return make_report(
-        forecast=make_forecast(kind="hindcast", target_session=date(2020, 9, 30), **longest),
-        backtest=make_backtest(sessions=80, holdout=span, cutoff=date(2020, 9, 1), metrics=metrics, **longest),
-    )
-
-
-SCENARIOS = {
-    "plain": make_report(),
-    "all forecasts nearly equal": make_report(
-        forecast=make_forecast(predicted=1.00001, naive=1.0, last_close=0.99999), backtest=make_backtest(lag=1e-6)
-    ),
-    "forecasts at the foot": make_report(forecast=make_forecast(predicted=0.5, naive=0.5, last_close=0.5)),
-    "the close": make_report(
-        forecast=make_forecast(target="close", last_close=1.0), backtest=make_backtest(target="close", sessions=23)
-    ),
-    "a ten-thousandth": make_report(
-        recent=make_prices(60, scale=1e-4),
-        forecast=make_forecast(scale=1e-4),
-        backtest=make_backtest(scale=1e-4),
-        currency=None,
-    ),
-    "six hundred thousand": make_report(
-        recent=make_prices(120, scale=6e5), forecast=make_forecast(scale=6e5), backtest=make_backtest(scale=6e5)
-    ),
-    "long names": make_long_report(),
-    "no backtest": make_report(backtest=None),
-    "no forecast": make_report(forecast=None),
-    "one session": make_report(recent=make_prices(1), backtest=make_backtest(sessions=1)),
-    "23 sessions": make_report(backtest=make_backtest(sessions=23, lag=-0.02, hit_rate=0.49)),
-    "a year": make_report(recent=make_prices(250), backtest=make_backtest(sessions=250)),
-    "no metrics": make_report(backtest=make_backtest(metrics={"tutorial": {"mae": None, "rmse": math.nan}})),
-    "a price that never moves": make_report(
-        recent=make_prices(60) * 0 + 200.0, forecast=make_forecast(predicted=1.0, last_close=1.0)
-    ),
-}
-
-
-def drawn_texts(figure):
-    figure.canvas.draw()
-    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
-
-
-def words_of(figure):
-    return " ".join(text.get_text() for text in drawn_texts(figure))
 
 
 def png_bytes(path, **report):
@@ -145,24 +28,22 @@ def png_bytes(path, **report):
     return path.read_bytes()
 
 
+def drawn_bars(figure):
+    """Return the ends of the intervals drawn at the forecast, the wide bar's first."""
+    lines = [
+        line for line in figure.axes[0].lines if line.get_color() == MODEL.color and len({*line.get_xdata()}) == 1
+    ]
+    bars = [line for line in lines if len(line.get_xdata()) == 2]
+    return [tuple(line.get_ydata()) for line in sorted(bars, key=lambda line: -line.get_linewidth())]
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_no_text_overlaps_another_or_leaves_the_page(name):
+def test_no_text_overlaps_another_leaves_the_page_or_is_below_ten_points(name):
     figure = make_figure(**SCENARIOS[name])
 
-    boxes = [(text.get_text(), text.get_window_extent()) for text in drawn_texts(figure)]
-
-    assert len(boxes) > 15
-    colliding = [(one, two) for (one, a), (two, b) in combinations(boxes, 2) if a.overlaps(b)]
-    assert colliding == []
-    width, height = figure.canvas.get_width_height()
-    assert width == 1200
-    outside = [t for t, b in boxes if b.x0 < 30 or b.x1 > width - 30 or b.y0 < 8 or b.y1 > height]
-    assert outside == []
-
-
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_every_text_is_at_least_ten_points(name):
-    assert min(text.get_fontsize() for text in drawn_texts(make_figure(**SCENARIOS[name]))) >= 10
+    assert len(drawn_texts(figure)) > 15
+    assert figure.canvas.get_width_height()[0] == 1200
+    assert find_flaws(figure) == NO_FLAWS
 
 
 def test_the_forecast_stands_beside_naive_and_the_last_close():
@@ -278,3 +159,77 @@ def test_a_failed_write_leaves_the_old_report(tmp_path, monkeypatch):
 
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["META.png"]
+
+
+def test_intervals_span_exactly_what_was_forecast_within_the_axes():
+    ends = {"lower_80": 0.97, "upper_80": 1.43, "lower_95": 0.31, "upper_95": 1.9}  # wider than the prices
+    figure = make_figure(**make_report(forecast=make_forecast(bands=ends)))
+
+    narrow, wide = drawn_bars(figure)
+
+    assert (narrow, wide) == ((194.0, 286.0), (62.0, 380.0))
+    low, high = figure.axes[0].get_ylim()
+    assert low < 62.0
+    assert high > 380.0
+
+
+@pytest.mark.parametrize("sessions", [1, 90])
+def test_intervals_stand_at_the_forecasts_session(sessions):
+    report = make_report(recent=make_prices(sessions), forecast=make_forecast(bands=BANDS))
+    lines = make_figure(**report).axes[0].lines
+    (point,) = [line for line in lines if line.get_marker() == MODEL.marker and line.get_ydata()[0] == 204.0]
+
+    bars = [line for line in lines if len({*line.get_xdata()}) == 1 and len(line.get_xdata()) == 2]
+
+    assert [list(bar.get_xdata()) for bar in bars] == [[point.get_xdata()[0]] * 2] * 2
+
+
+@pytest.mark.parametrize(
+    ("scale", "texts"),
+    [
+        (200.0, ("80 %: 194.00 to 214.00", "95 %: 188.00 to 220.00")),
+        (1e-4, ("80 %: 0.00009700 to 0.00010700", "95 %: 0.00009400 to 0.00011000")),
+        (6e5, ("80 %: 582,000 to 642,000", "95 %: 564,000 to 660,000")),
+    ],
+)
+def test_intervals_are_written_with_the_decimals_of_the_forecast(scale, texts):
+    forecast = make_forecast(scale=scale, bands=BANDS, predicted=0.98)
+    words = words_of(make_figure(**make_report(recent=make_prices(60, scale=scale), forecast=forecast)))
+
+    assert all(text in words for text in texts)
+
+
+def test_without_intervals_no_bar_and_no_label_is_drawn():
+    figure = make_figure(**make_report())
+
+    assert drawn_bars(figure) == []
+    assert "80 %" not in words_of(figure)
+    assert "95 %" not in words_of(figure)
+
+
+def test_an_unknown_wide_interval_leaves_the_narrow_one():
+    figure = make_figure(**SCENARIOS["only the narrow interval"])
+
+    assert drawn_bars(figure) == [(194.0, 214.0)]
+    assert "80 %: 194.00 to 214.00" in words_of(figure)
+    assert "95 %" not in words_of(figure)
+
+
+def test_an_interval_down_to_zero_is_drawn_and_written():
+    figure = make_figure(**SCENARIOS["intervals that reach zero"])
+
+    assert drawn_bars(figure) == [(0.0, 420.0), (0.0, 1800.0)]
+    assert figure.axes[0].get_ylim()[0] == 0.0
+    assert "95 %: 0.00 to 1,800.00" in words_of(figure)
+
+
+@pytest.mark.parametrize("backtest", [make_backtest(), None])
+def test_a_record_is_a_row_of_its_own(backtest):
+    without, with_record = (
+        make_figure(**make_report(backtest=backtest, record=record)) for record in (None, make_record())
+    )
+
+    assert "The live record" not in words_of(without)
+    assert "The live record: misses of 41 sessions added up" in words_of(with_record)
+    assert with_record.canvas.get_width_height()[1] >= without.canvas.get_width_height()[1] + 404
+    assert len(with_record.axes) == len(without.axes) + 1
