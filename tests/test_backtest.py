@@ -3,6 +3,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import mean_pinball_loss
 
 from stockrnn.backtest import judge, run_holdout, split_holdout
 from stockrnn.calendars import load_calendar
@@ -199,3 +200,21 @@ def test_nothing_that_sees_only_past_opens_is_judged_better_than_naive_on_the_ra
     assert skill < 0.001
     # the close is most of the way to the next open: only the night's share of the variance is left
     assert last_close == pytest.approx(np.sqrt(0.3), abs=0.02)
+
+
+def test_what_is_said_of_intervals_rests_on_the_sessions_that_have_them():
+    rng = np.random.default_rng(3)
+    values = pd.Series(100 + np.cumsum(rng.normal(0, 1, len(DAYS))), index=DAYS, name="open")
+    table = run_holdout(cut(values), values + rng.normal(0, 0.5, len(DAYS)), lookback=5, fit=same_as_last)
+    judged = judge(table, spec="small")
+    known = table.dropna()
+    assert 0 < len(known) < len(table)
+    quantiles = {0.025: "lower_95", 0.1: "lower_80", 0.5: "predicted", 0.9: "upper_80", 0.975: "upper_95"}
+    losses = [mean_pinball_loss(known["actual"], known[name], alpha=level) for level, name in quantiles.items()]
+    assert judged["small"]["pinball"] == pytest.approx(np.mean(losses), abs=1e-9)
+    some = table.dropna(subset=["lower_80"])
+    inside = [low <= actual <= high for low, actual, high in some[["lower_80", "actual", "upper_80"]].to_numpy()]
+    assert judged["small"]["coverage_80"] == pytest.approx(sum(inside) / len(inside), abs=1e-12)
+    assert judged["small"]["coverage_80_sessions"] == len(some) > len(known)
+    assert "pinball" not in judged["naive"]
+    assert "pinball" not in judge(table[["actual", "predicted", "naive"]], spec="small")["small"]
