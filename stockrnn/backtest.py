@@ -143,7 +143,7 @@ def judge(forecasts: pd.DataFrame, *, spec: str) -> dict[str, dict[str, float]]:
     Besides those of `compute_metrics`: `dm_p_value`, of the absolute error against naive's; how many sessions
     `directional_accuracy` is a share of, and its 95 % interval; and for the spec, over the sessions that have
     intervals, `coverage_80`, `coverage_95`, each with its own 95 % interval, `interval_score_80`,
-    and `pinball`.
+    and `pinball` with its number of sessions.
     """
     actual = forecasts["actual"].to_numpy()
     columns = {spec: "predicted", **{name: name for name in BASELINES if name in forecasts}}
@@ -195,6 +195,7 @@ def _judge_intervals(forecasts: pd.DataFrame) -> dict[str, float]:
     if len(complete):
         quantiles = {level: complete[column].to_numpy() for level, column in QUANTILES.items()}
         found["pinball"] = pinball(complete["actual"].to_numpy(), quantiles)
+        found["pinball_sessions"] = len(complete)
     return found
 
 

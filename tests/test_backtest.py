@@ -212,6 +212,7 @@ def test_what_is_said_of_intervals_rests_on_the_sessions_that_have_them():
     quantiles = {0.025: "lower_95", 0.1: "lower_80", 0.5: "predicted", 0.9: "upper_80", 0.975: "upper_95"}
     losses = [mean_pinball_loss(known["actual"], known[name], alpha=level) for level, name in quantiles.items()]
     assert judged["small"]["pinball"] == pytest.approx(np.mean(losses), abs=1e-9)
+    assert judged["small"]["pinball_sessions"] == len(known)
     some = table.dropna(subset=["lower_80"])
     inside = [low <= actual <= high for low, actual, high in some[["lower_80", "actual", "upper_80"]].to_numpy()]
     assert judged["small"]["coverage_80"] == pytest.approx(sum(inside) / len(inside), abs=1e-12)

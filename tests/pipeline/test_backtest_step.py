@@ -26,7 +26,7 @@ def test_a_backtest_is_kept_with_its_forecasts_and_metrics(job):
     shares = ("directional_accuracy", "coverage_80", "coverage_95")
     assert set(stored.metrics["tutorial"]) == {
         "rmse", "mae", "mape", "bias", "relative_mae", "skill", "dm_p_value", "interval_score_80",
-        "pinball",
+        "pinball", "pinball_sessions",
         *(f"{share}{part}" for share in shares for part in ("", "_sessions", "_lower", "_upper")),
     }  # fmt: skip
 
