@@ -5,7 +5,7 @@ model per shape is kept; a training resets its weights, and a last batch is fill
 which leaves the loss and the gradient as they are.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -44,7 +44,7 @@ def fit_network(
     compiled = _compile(network)
     weights_seed, dropout_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(3)
     compiled.reset(weights_seed, dropout_seed)
-    shuffles = _shuffled_batches(len(windows.y), network.batch_size, np.random.default_rng(shuffle_seed))
+    shuffles = shuffled_batches(len(windows.y), network.batch_size, np.random.default_rng(shuffle_seed))
     x, y = windows.x.astype(np.float32), windows.y.astype(np.float32)
     losses: list[float] = []
     if on_epoch:
@@ -76,12 +76,23 @@ def predict_network(network: Network, weights: Weights, x: np.ndarray) -> np.nda
     return np.concatenate(parts)[:count].astype(np.float64)
 
 
+def reset_lstm(layers: Sequence[Any], seeds: Iterator[int]) -> None:
+    """Set fresh weights as Keras does: Glorot's uniform, an orthogonal recurrence, a forget gate that keeps."""
+    from stockrnn.networks.tensorflow import keras
+
+    for layer in layers:
+        cell = layer.cell
+        cell.kernel.assign(keras.initializers.GlorotUniform(seed=next(seeds))(cell.kernel.shape))
+        cell.recurrent_kernel.assign(keras.initializers.Orthogonal(seed=next(seeds))(cell.recurrent_kernel.shape))
+        cell.bias.assign(np.repeat([0.0, 1.0, 0.0, 0.0], layer.units))  # Keras' unit_forget_bias
+
+
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide what a training gives."""
     return {name: version(name) for name in ("keras", "numpy", "tensorflow")}
 
 
-def _shuffled_batches(count: int, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def shuffled_batches(count: int, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield an epoch's window numbers and their weights, both (batches, size); padding has weight 0."""
     batches = -(-count // size)
     weights = np.zeros(batches * size, dtype=np.float32)
@@ -112,12 +123,7 @@ class _Compiled:
 
         lstm, dense = self.model.layers[:-1:2], self.model.layers[-1]
         seeds = iter(weights_seed.generate_state(2 * len(lstm) + 1).tolist())
-        for layer in lstm:
-            cell = layer.cell
-            cell.kernel.assign(keras.initializers.GlorotUniform(seed=next(seeds))(cell.kernel.shape))
-            cell.recurrent_kernel.assign(keras.initializers.Orthogonal(seed=next(seeds))(cell.recurrent_kernel.shape))
-            units = self.network.units
-            cell.bias.assign(np.repeat([0.0, 1.0, 0.0, 0.0], units))  # Keras' unit_forget_bias
+        reset_lstm(lstm, seeds)
         dense.kernel.assign(keras.initializers.GlorotUniform(seed=next(seeds))(dense.kernel.shape))
         dense.bias.assign(np.zeros(1))
         random = [layer for layer in self.model.layers[1:-1:2] if layer.rate > 0]

@@ -13,6 +13,7 @@ from stockrnn.types.records import (
     MissedNight,
     Model,
     Network,
+    QuantileNetwork,
     Score,
 )
 from stockrnn.types.words import (
@@ -55,6 +56,7 @@ __all__ = [
     "Model",
     "Network",
     "PriceIssue",
+    "QuantileNetwork",
     "Score",
     "SourceName",
     "Span",

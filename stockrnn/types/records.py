@@ -42,6 +42,29 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuantileNetwork:
+    """The shape of a network that names quantiles; everything that makes one compiled training step.
+
+    Attributes
+    ----------
+    inputs, context
+        Columns of each session in a window, and further numbers known at its end.
+    levels
+        Ascending, between 0 and 1, an odd number of them.
+    """
+
+    lookback: int
+    inputs: int
+    context: int
+    layers: int
+    units: int
+    dropout: float
+    batch_size: int
+    learning_rate: float
+    levels: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A trained model with all that made it.
 

@@ -9,7 +9,7 @@ import pytest
 from stockrnn.errors import TrainingError
 from stockrnn.networks import fit_network, predict_network
 from stockrnn.networks.tensorflow import keras
-from stockrnn.networks.training import _compile, _shuffled_batches
+from stockrnn.networks.training import _compile, shuffled_batches
 from stockrnn.registry import hash_bytes, pack_weights
 from stockrnn.settings import Spec
 from stockrnn.types import Network
@@ -57,7 +57,7 @@ def test_an_epoch_does_what_keras_train_on_batch_does_also_for_a_last_batch_that
     compiled = _compile(network)
     compiled.reset(weights_seed, dropout_seed)
     model.set_weights(compiled.model.get_weights())
-    shuffles = _shuffled_batches(19, 8, np.random.default_rng(shuffle_seed))
+    shuffles = shuffled_batches(19, 8, np.random.default_rng(shuffle_seed))
     for batches, weights in (next(shuffles) for _ in range(2)):
         for batch, weight in zip(batches, weights, strict=True):
             chosen = batch[weight == 1]
@@ -77,7 +77,7 @@ def test_a_prediction_is_that_of_plain_keras_with_the_same_weights():
 
 
 def test_each_epoch_sees_every_window_once_and_padding_weighs_nothing():
-    batches, weights = next(_shuffled_batches(19, 8, np.random.default_rng(0)))
+    batches, weights = next(shuffled_batches(19, 8, np.random.default_rng(0)))
     assert batches.shape == weights.shape == (3, 8)
     assert sorted(batches[weights == 1]) == list(range(19))
     assert weights.sum() == 19
