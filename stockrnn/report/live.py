@@ -14,7 +14,6 @@ from stockrnn.report.axes import (
     MODEL,
     NAIVE,
     Label,
-    Look,
     add_price_axes,
     make_price_scale,
     set_session_axis,
@@ -22,7 +21,7 @@ from stockrnn.report.axes import (
 )
 from stockrnn.report.formats import format_day, format_share
 from stockrnn.report.layout import INK, Box, Page
-from stockrnn.report.panels import write_head
+from stockrnn.report.panels import draw_series, write_head
 from stockrnn.report.verdicts import write_verdict
 from stockrnn.report.words import BASELINE_NAMES, baselines, count_sessions
 from stockrnn.types import LiveRecord
@@ -70,7 +69,7 @@ def draw_record(page: Page, box: Box, record: LiveRecord) -> None:
     ax.plot([-0.5, len(sessions) - 0.5], [0, 0], color=NAIVE.color, linestyle=NAIVE.line, linewidth=1.7)
     labels = [Label("naive", len(sessions) - 1.0, 0.0, NAIVE)]
     for name, (shown, look) in series.items():
-        _draw_sum(ax, sums[name], look)
+        draw_series(ax, sums[name], look)
         labels.append(Label(shown, len(sessions) - 1.0, float(sums[name][-1]), look))
     _mark_missed(ax, sessions, record)
     write_labels(page, ax, labels, left=labels_left)
@@ -86,20 +85,6 @@ def _running_sum(errors: pd.DataFrame, name: str, sessions: pd.DatetimeIndex) ->
     excess = 100 * (errors[name].abs() - errors["naive"].abs()) / errors["scale"]
     by_session = pd.Series(excess.to_numpy(dtype=np.float64), index=pd.DatetimeIndex(errors["session"]))
     return by_session.reindex(sessions).fillna(0.0).cumsum().to_numpy()
-
-
-def _draw_sum(ax: Axes, values: np.ndarray, look: Look) -> None:
-    ax.plot(
-        range(len(values)),
-        values,
-        color=look.color,
-        linestyle=look.line,
-        linewidth=1.7,
-        # a line of one point is invisible
-        marker=look.marker if len(values) == 1 else "",
-        markersize=look.size,
-        markerfacecolor=look.face,
-    )
 
 
 def _mark_missed(ax: Axes, sessions: pd.DatetimeIndex, record: LiveRecord) -> None:

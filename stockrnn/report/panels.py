@@ -47,7 +47,7 @@ def draw_recent(
     ax, labels_left = add_price_axes(page, box, scale, labels=[point.text for point in points])
     edge = last.x + (0.5 if forecast is None else 2 * step)
     set_session_axis(ax, pd.DatetimeIndex(recent.index), last=edge)
-    _draw_series(ax, prices, ACTUAL)
+    draw_series(ax, prices, ACTUAL)
     if forecast is not None:
         _draw_next_session(ax, points[: len(points) - len(bars)], last=last, edge=edge)
         _draw_intervals(ax, bars, at=points[0].x)
@@ -70,7 +70,7 @@ def draw_holdout(page: Page, box: Box, backtest: Backtest, *, currency: str | No
     labels = []
     for column, (name, look) in series.items():
         values = frame[column].to_numpy(dtype=float)
-        _draw_series(ax, values, look)
+        draw_series(ax, values, look)
         known = np.flatnonzero(np.isfinite(values))
         if known.size:
             labels.append(Label(name, float(known[-1]), float(values[known[-1]]), look))
@@ -88,7 +88,8 @@ def _unit(currency: str | None, scale: PriceScale) -> str:
     return f"{unit}; the scale does not start at zero" if scale.low > 0.0 else unit
 
 
-def _draw_series(ax: Axes, values: np.ndarray, look: Look) -> None:
+def draw_series(ax: Axes, values: np.ndarray, look: Look) -> None:
+    """Draw a line through the values at 0, 1, ..., with markers where there are few."""
     ax.plot(
         range(len(values)),
         values,
