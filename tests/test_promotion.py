@@ -1,0 +1,113 @@
+"""Promotion on planted cases: how often a worse, an equal and a broken candidate passes."""
+
+import math
+
+import numpy as np
+import pytest
+
+from stockrnn.promotion import MARGIN, count_sessions_needed, decide_promotion
+
+TICKERS = 5
+DECISIONS = 500
+
+
+class Market:
+    """Losses of models of known quality on the same sessions: tickers move together, models agree in the main."""
+
+    def __init__(self, seed, sessions, own=0.15):
+        self.rng = np.random.default_rng(seed)
+        self.own = own
+        shared = self.rng.exponential(size=(sessions, 1))
+        self.hard = (0.3 * shared + 0.7 * self.rng.exponential(size=(sessions, TICKERS))).ravel()
+        self.clusters = np.repeat(np.arange(sessions), TICKERS)
+
+    def make(self, quality):
+        """Return the losses of a model whose mean loss is `quality` times the market's."""
+        own = 1 + self.own * self.rng.normal(size=len(self.hard))
+        return quality * self.hard * np.abs(own)
+
+
+def deviation(market):
+    """The d of the power calculation: per session, as a share of the mean loss."""
+    one, other = market.make(1.0), market.make(1.0)
+    by_session = (one - other).reshape(-1, TICKERS).mean(axis=1)
+    return by_session.std() / other.mean()
+
+
+D = deviation(Market(0, 20_000))
+SESSIONS = math.ceil(((3.0902 + 1.2816) * D / MARGIN) ** 2)
+
+
+def pass_rate(quality, **options):
+    passed = 0
+    for seed in range(DECISIONS):
+        market = Market(seed + 1, SESSIONS, **options)
+        champion, candidate = market.make(1.0), market.make(quality)
+        passed += decide_promotion(candidate, {"old": champion}, clusters=market.clusters).promoted
+    return passed / DECISIONS
+
+
+def test_a_candidate_that_is_worse_by_the_margin_is_promoted_at_most_once_in_twenty():
+    assert pass_rate(1 + MARGIN) <= 0.05
+
+
+def test_a_candidate_of_equal_quality_is_promoted_at_least_four_times_in_five():
+    assert pass_rate(1.0) >= 0.80
+
+
+def test_a_better_candidate_is_promoted_nearly_always():
+    assert pass_rate(0.97) >= 0.99
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        lambda loss: np.full_like(loss, math.nan),
+        lambda loss: np.where(loss > 3, math.inf, loss),
+        lambda loss: loss * 3,
+    ],
+    ids=["no numbers", "some infinite", "three times the loss"],
+)
+def test_a_broken_candidate_is_never_promoted(breaking):
+    for seed in range(DECISIONS):
+        market = Market(seed, SESSIONS)
+        decision = decide_promotion(breaking(market.make(1.0)), {"old": market.make(1.0)}, clusters=market.clusters)
+        assert not decision.promoted
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_year_of_candidates_each_a_little_worse_stays_within_the_margin(seed):
+    qualities = {"start": 1.0}
+    in_use = 1.0
+    for week in range(52):
+        market = Market(1000 * seed + week, SESSIONS)
+        champions = {name: market.make(quality) for name, quality in qualities.items()}
+        quality = in_use * 1.01
+        if decide_promotion(market.make(quality), champions, clusters=market.clusters).promoted:
+            in_use = qualities[f"week {week}"] = quality
+    assert 1.0 < in_use <= 1 + MARGIN
+
+
+def test_the_best_champion_is_the_measure_not_the_last():
+    market = Market(3, SESSIONS)
+    champions = {"best": market.make(0.9), "last": market.make(1.0)}
+    decision = decide_promotion(market.make(1.0), champions, clusters=market.clusters)
+    assert decision.reference == "best"
+    assert not decision.promoted
+    assert decision.relative_loss == pytest.approx(1 / 0.9, abs=0.03)
+    assert decision.reason.startswith("its loss is 1.1")
+
+
+def test_the_sessions_needed_are_those_of_the_formula():
+    market = Market(4, 2000)
+    decision = decide_promotion(market.make(1.0), {"old": market.make(1.0)}, clusters=market.clusters)
+    assert decision.sessions_needed == pytest.approx(SESSIONS, rel=0.12)
+    assert count_sessions_needed(0.2 * 3.0902 / math.sqrt(400), 400) == 306
+
+
+def test_the_first_model_is_promoted_and_too_few_sessions_decide_nothing():
+    market = Market(5, 9)
+    assert decide_promotion(market.make(1.0), {}, clusters=market.clusters).promoted
+    decision = decide_promotion(market.make(0.5), {"old": market.make(1.0)}, clusters=market.clusters)
+    assert not decision.promoted
+    assert decision.reason == "9 sessions are too few to compare it on"
