@@ -42,7 +42,9 @@ def pinball_losses(actual, quantiles):
 
 @pytest.fixture(scope="module")
 def files(shared_data):
-    return {ticker: read_price_file(shared_data / "yahoo" / f"{ticker}.csv").frame for ticker in TICKERS}
+    return {
+        ticker: read_price_file(shared_data / "yahoo" / f"{ticker}.csv").set_index("session") for ticker in TICKERS
+    }
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,8 @@ def tested(files, model):
         inputs, answers = make_pair(bars)
         rows = pd.DataFrame({"actual": answers * inputs.unit, "unit": inputs.unit}, index=inputs.sessions)
         rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("lstm"))
-        rows.index = pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions)
+        rows.index = pd.DatetimeIndex(pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions))
+        rows = rows.iloc[:-1]  # what came after the last bar is not known
         returns = np.log(bars["close"]).diff().dropna()
         for name, forecast in (("gjr", gjr_garch_quantiles), ("ewma", ewma_quantiles)):
             other = forecast(returns, first=FIRST, levels=LEVELS).set_axis(range(len(LEVELS)), axis=1)
