@@ -159,7 +159,7 @@ def test_a_split_puts_the_whole_past_in_one_ratio(ratio):
     noise=st.lists(st.floats(-0.4, 0.4), min_size=50, max_size=50),
 )
 def test_any_ratio_that_the_whole_past_shares_is_found_whatever_the_last_digits(factor, count, noise):
-    assume(abs(factor - 1) > 1e-3)
+    assume(abs(factor - 1) > 6e-3)  # less than half a percent is no split
     digits = 1 + np.reshape(noise, (10, 5))[:count] * 1e-4
     offered = make_bars(12)
     offered.iloc[:count, :5] *= factor * digits
