@@ -110,7 +110,7 @@ def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpt
     with _work_on(jobs, lambda job, _: write_report(job)) as paths:
         for path in paths:
             typer.echo(str(path))
-        board = write_leaderboard(jobs[0].settings, jobs[0].engine, as_of=jobs[0].as_of) if jobs else None
+        board = write_leaderboard(jobs[0].settings, jobs[0].engine, as_of=jobs[0].as_of)
         if board:
             typer.echo(str(board))
 

@@ -1,13 +1,12 @@
 """The recurrent networks: Keras is imported here alone, and only when something trains or predicts."""
 
-from stockrnn.networks.quantile import Examples, fit_quantiles, mean_pinball, predict_quantiles
+from stockrnn.networks.quantile import Examples, fit_quantiles, predict_quantiles
 from stockrnn.networks.training import fit_network, predict_network, versions
 
 __all__ = [
     "Examples",
     "fit_network",
     "fit_quantiles",
-    "mean_pinball",
     "predict_network",
     "predict_quantiles",
     "versions",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stockrnn.errors import TrainingError
+from stockrnn.metrics import pinball
 from stockrnn.networks.training import Fitted, OnEpoch, reset_lstm, shuffled_batches
 from stockrnn.types import QuantileNetwork, Weights
 
@@ -78,7 +79,8 @@ def fit_quantiles(
         on_epoch(0, float("nan"))
     for epoch, (batches, shares) in zip(range(1, epochs + 1), shuffles, strict=False):
         compiled.train_epoch(training, batches, shares)
-        loss = mean_pinball(validation.y, compiled.predict(validation.x, validation.context), network.levels)
+        quantiles = compiled.predict(validation.x, validation.context)
+        loss = pinball(validation.y, dict(zip(network.levels, quantiles.T, strict=True)))
         if not np.isfinite(loss):
             raise TrainingError(
                 f"training stopped at epoch {epoch}: the loss is {loss}; lower the spec's learning_rate"
@@ -99,18 +101,6 @@ def predict_quantiles(network: QuantileNetwork, weights: Weights, x: np.ndarray,
     compiled = _compile(network)
     compiled.model.set_weights(weights)
     return compiled.predict(x, context)
-
-
-def mean_pinball(y: np.ndarray, quantiles: np.ndarray, levels: tuple[float, ...]) -> float:
-    """Return the pinball loss, mean over windows and levels, in the unit of `y`; 0 is perfect.
-
-    Parameters
-    ----------
-    y, quantiles
-        Shapes (N,) and (N, levels).
-    """
-    errors, share = y[:, np.newaxis] - quantiles, np.asarray(levels)
-    return float(np.mean(np.maximum(share * errors, (share - 1) * errors)))
 
 
 class _Compiled:
