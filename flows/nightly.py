@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +21,8 @@ from stockrnn.errors import StockrnnError
 from stockrnn.pipeline.feed import open_feed
 from stockrnn.pipeline.forecast import Issued
 from stockrnn.pipeline.job import Job, require_fresh
-from stockrnn.pipeline.tickers import choose_tickers
+from stockrnn.pipeline.tickers import choose_specs, choose_tickers
+from stockrnn.pipeline.watch import find_warnings
 from stockrnn.settings import Settings, load_settings
 from stockrnn.store.engine import writing
 from stockrnn.store.migrate import open_store
@@ -35,9 +36,10 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How the night went for one ticker; `error` says what stopped it, None where nothing did."""
+    """How the night went for one ticker and spec; `error` says what stopped it, None where nothing did."""
 
     ticker: str
+    spec: str
     issued: Issued | None = None
     backtest: Backtest | None = None
     report: Path | None = None
@@ -46,25 +48,36 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Night:
-    """How the night went."""
+    """How the night went.
+
+    Attributes
+    ----------
+    warnings
+        What is to be said of the models in use.
+    """
 
     as_of: datetime
-    spec: str
-    epochs: int
     outcomes: tuple[Outcome, ...]
     leaderboard: Path | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
-    def failed(self) -> tuple[Outcome, ...]:
-        """The tickers that failed."""
-        return tuple(outcome for outcome in self.outcomes if outcome.error)
+    def tickers(self) -> tuple[str, ...]:
+        """The tickers that were worked on."""
+        return tuple(dict.fromkeys(outcome.ticker for outcome in self.outcomes))
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The tickers that failed, with one spec or with all."""
+        return tuple(dict.fromkeys(outcome.ticker for outcome in self.outcomes if outcome.error))
 
     @property
     def failures(self) -> tuple[str, ...]:
         """What went wrong: a line a ticker, but one for all that a single outage stopped."""
         by_error: dict[str, list[str]] = {}
-        for outcome in self.failed:
-            by_error.setdefault(str(outcome.error), []).append(outcome.ticker)
+        for outcome in self.outcomes:
+            if outcome.error and outcome.ticker not in by_error.setdefault(outcome.error, []):
+                by_error[outcome.error].append(outcome.ticker)
         return tuple(
             error if error.startswith(f"{tickers[0]}:") else f"{_join(tickers)}: {error}"
             for error, tickers in by_error.items()
@@ -73,9 +86,9 @@ class Night:
     @property
     def summary(self) -> str:
         """One line: how many tickers were forecast, and which failed and why."""
-        done = len(self.outcomes) - len(self.failed)
+        count = len(self.tickers)
         failures = "; ".join(self.failures)
-        return f"{done} of {len(self.outcomes)} tickers done" + (f"; failed: {failures}" if failures else "")
+        return f"{count - len(self.failed)} of {count} tickers done" + (f"; failed: {failures}" if failures else "")
 
 
 def _join(tickers: Sequence[str]) -> str:
@@ -104,28 +117,36 @@ def nightly(
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
         as_of: the run's "now", in UTC unless it has an offset; none means now. An earlier one gives hindcasts.
         source: where prices come from; "stored" downloads nothing, "simulated" is the built-in market.
-        spec: the model configuration; none means the one of stockrnn.toml.
-        epochs: train so many epochs instead of the spec's.
+        spec: the model configuration; none means all that are nightly in stockrnn.toml.
+        epochs: train so many epochs instead of the specs'.
     """
     wall = datetime.now(UTC)
-    loaded = load_settings()
-    spec_name = spec or loaded.spec
-    settings = loaded.with_epochs(spec_name, epochs)
-    trained = settings.get_spec(spec_name).epochs
+    settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
     moment = _read_as_of(as_of or wall, wall, source)
     engine = open_store(settings)
     chosen = choose_tickers(settings, engine, tickers, source)
-    parameters = {"tickers": chosen, "source": source, "spec": spec_name, "epochs": trained}
+    parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
     run_id = _start_run(engine, moment, wall, parameters)
     current_progress().begin(chosen)
-    jobs = [
-        Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec_name, as_of=moment, wall=wall)
+    jobs = {
+        ticker: [
+            Job(settings=settings, engine=engine, ticker=ticker, spec_name=name, as_of=moment, wall=wall)
+            for name in specs
+        ]
         for ticker in chosen
+    }
+    failed = _update_prices(settings, [of_ticker[0] for of_ticker in jobs.values()], source)
+    outcomes = [
+        outcome
+        for ticker, of_ticker in jobs.items()
+        for outcome in _run_ticker(of_ticker, source, failed.get(ticker))
     ]
-    failed = _update_prices(settings, jobs, source)
-    outcomes = [_run_ticker(job, source, failed.get(job.ticker)) for job in jobs]
-    drawn = _draw_leaderboard(settings, engine, moment)
-    night = Night(as_of=moment, spec=spec_name, epochs=trained, outcomes=tuple(outcomes), leaderboard=drawn)
+    night = Night(
+        as_of=moment,
+        outcomes=tuple(outcomes),
+        leaderboard=_draw_leaderboard(settings, engine, moment),
+        warnings=_find_warnings(settings, engine, moment, simulated=source == "simulated"),
+    )
     return _end_run(engine, run_id, night)
 
 
@@ -159,22 +180,50 @@ def _update_prices(settings: Settings, jobs: Sequence[Job], source: SourceName) 
     return failed
 
 
-def _run_ticker(job: Job, source: SourceName, failure: str | None) -> Outcome:
-    """Run all other steps for one ticker; whatever goes wrong stays with it."""
+def _run_ticker(jobs: Sequence[Job], source: SourceName, failure: str | None) -> list[Outcome]:
+    """Run all other steps for one ticker, spec by spec; whatever goes wrong stays with it."""
+    if failure is not None:
+        outcomes = [Outcome(ticker=job.ticker, spec=job.spec_name, error=failure) for job in jobs]
+    else:
+        outcomes = [_run_spec(job, source) for job in jobs]
+        outcomes = _draw_report(jobs, outcomes)
+    current_progress().finish(jobs[0].ticker)
+    return outcomes
+
+
+def _run_spec(job: Job, source: SourceName) -> Outcome:
     done: dict[str, Any] = {}
-    failed = {job.ticker: failure} if failure else {}
-    if failure is None:
+    failed: dict[str, str] = {}
+    with _keeping_failures(job, failed):
+        tasks.score(job)
+        if source == "yahoo":
+            require_fresh(job)
+        tasks.retrain(job)
+        # before the forecast, whose intervals rest on past errors: on a first night there are no others
+        done["backtest"] = tasks.backtest(job)
+        done["issued"] = tasks.forecast(job)
+    return Outcome(ticker=job.ticker, spec=job.spec_name, error=failed.get(job.ticker), **done)
+
+
+def _draw_report(jobs: Sequence[Job], outcomes: list[Outcome]) -> list[Outcome]:
+    """Draw the ticker's report of the first spec that forecast it."""
+    for place, (job, outcome) in enumerate(zip(jobs, outcomes, strict=True)):
+        if outcome.issued is None:
+            continue
+        failed: dict[str, str] = {}
         with _keeping_failures(job, failed):
-            tasks.score(job)
-            if source == "yahoo":
-                require_fresh(job)
-            tasks.retrain(job)
-            # before the forecast, whose intervals rest on past errors: on a first night there are no others
-            done["backtest"] = tasks.backtest(job)
-            done["issued"] = tasks.forecast(job)
-            done["report"] = tasks.report(job)
-    current_progress().finish(job.ticker)
-    return Outcome(ticker=job.ticker, error=failed.get(job.ticker), **done)
+            outcomes[place] = replace(outcome, report=tasks.report(job))
+        if failed:
+            outcomes[place] = replace(outcome, error=failed[job.ticker])
+        break
+    return outcomes
+
+
+def _find_warnings(settings: Settings, engine: Engine, as_of: datetime, *, simulated: bool) -> tuple[str, ...]:
+    warnings = find_warnings(settings, engine, as_of=as_of, simulated=simulated)
+    for warning in warnings:
+        LOG.warning("%s", warning)
+    return warnings
 
 
 def _draw_leaderboard(settings: Settings, engine: Engine, as_of: datetime) -> Path | None:
@@ -223,7 +272,7 @@ def _start_run(engine: Engine, as_of: datetime, wall: datetime, parameters: dict
 
 
 def _end_run(engine: Engine, run_id: str, night: Night) -> State[Night]:
-    all_failed = len(night.failed) == len(night.outcomes)
+    all_failed = all(outcome.error for outcome in night.outcomes)
     with writing(engine) as connection:
         write_run_end(
             connection,

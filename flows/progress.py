@@ -35,7 +35,7 @@ class LogProgress:
 
     def training(self, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
         """Log that a training begins; its epochs stay silent."""
-        LOG.info("%s: training %d epochs for the %s", ticker, epochs, what)
+        LOG.info("%s: training the %s, at most %d epochs", ticker, what, epochs)
         return lambda _epoch, _loss: None
 
     def step(self, ticker: str, message: str) -> None:

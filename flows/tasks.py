@@ -1,5 +1,6 @@
 """The steps of the night as Prefect tasks. Nothing is cached: what is done already, the database knows."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,18 +12,20 @@ from sqlalchemy import Engine
 
 from flows.progress import announcing, current_progress
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
+from stockrnn.pipeline.apart import process_trainer
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
 from stockrnn.pipeline.feed import Feed
 from stockrnn.pipeline.forecast import Issued, forecast_next
 from stockrnn.pipeline.job import Job
 from stockrnn.pipeline.report import write_leaderboard, write_report
-from stockrnn.pipeline.retrain import retrain_if_due
+from stockrnn.pipeline.retrain import Retrained, describe_retrained, retrain_if_due
 from stockrnn.pipeline.score import Scored, score_forecasts
 from stockrnn.settings import Settings
 from stockrnn.types import Backtest
 
 P = ParamSpec("P")
 R = TypeVar("R")
+LOG = logging.getLogger("stockrnn")
 
 
 def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -54,21 +57,16 @@ def score(job: Job) -> Scored:
 
 
 @_step("retrain")
-def retrain(job: Job) -> str | None:
-    """Train the ticker's model if it is due; return why, None where it was not."""
+def retrain(job: Job) -> Retrained:
+    """Train the ticker's model if it is due, and take it into use unless it may be worse."""
     progress = current_progress()
-    shown = announcing(progress, job.ticker, "forecast", epochs=job.spec.epochs)
-    retrained = retrain_if_due(job, on_epoch=shown)
-    model = retrained.model
-    if retrained.reason is None:
-        progress.step(job.ticker, f"no training due, the model knows sessions up to {model.cutoff}")
-    else:
-        progress.step(
-            job.ticker,
-            f"trained on sessions up to {model.cutoff} ({retrained.reason}): {model.epochs} epochs, "
-            f"{model.windows} windows, loss {model.loss:.4f}, {model.train_seconds:.0f} s",
-        )
-    return retrained.reason
+    shown = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.most_epochs)
+    retrained = retrain_if_due(job, trainer=process_trainer(), on_epoch=shown)
+    for line in describe_retrained(retrained, spec=job.spec_name):
+        progress.step(job.ticker, line)
+    if retrained.failure:
+        LOG.warning("%s: the training of %s failed: %s", job.ticker, job.spec_name, retrained.failure)
+    return retrained
 
 
 @_step("forecast")
@@ -76,7 +74,7 @@ def forecast(job: Job) -> Issued:
     """Forecast the next session."""
     issued = forecast_next(job)
     made = issued.forecast
-    words = "forecast" if issued.new else "the forecast stands:"
+    words = f"{made.spec} forecasts" if issued.new else f"{made.spec}: the forecast stands:"
     behind = f"; sessions closed since: {issued.sessions_behind}" if issued.sessions_behind else ""
     current_progress().step(
         job.ticker,
@@ -91,16 +89,16 @@ def backtest(job: Job) -> Backtest | None:
     """Backtest the last whole month; None where the history is too short for it."""
     progress = current_progress()
     holdout = last_whole_month(job)
-    shown = announcing(progress, job.ticker, f"backtest of {holdout}", epochs=job.spec.epochs)
+    shown = announcing(progress, job.ticker, f"model for the backtest of {holdout}", epochs=job.spec.most_epochs)
     try:
-        done = backtest_holdout(job, holdout, on_epoch=shown)
+        done = backtest_holdout(job, holdout, in_use=True, trainer=process_trainer(), on_epoch=shown)
     except (HoldoutError, NotEnoughHistoryError) as error:
-        progress.step(job.ticker, f"no backtest: {error}")
+        progress.step(job.ticker, f"{job.spec_name}: no backtest: {error}")
         return None
     metrics = done.backtest.metrics
     progress.step(
         job.ticker,
-        f"backtest of {holdout}, {len(done.backtest.forecasts)} sessions: mean absolute error "
+        f"{job.spec_name}: backtest of {holdout}, {len(done.backtest.forecasts)} sessions: mean absolute error "
         f"{metrics[job.spec_name]['mae']:.4f}, naive {metrics['naive']['mae']:.4f}, "
         f"last close {metrics['last_close']['mae']:.4f}",
     )

@@ -1,6 +1,6 @@
 """Holdouts: train on what came before, forecast each held-out session one step ahead, judge beside naive."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,13 +12,7 @@ from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.evidence import Verdict, decide_verdict, diebold_mariano, wilson_interval, yardsticks
 from stockrnn.intervals import LEVELS, QUANTILES, add_intervals, rolling_volatility
 from stockrnn.metrics import compute_metrics, coverage, directional_accuracy, interval_score, pinball
-from stockrnn.types import BASELINES, Span, Target
-
-Predict = Callable[[np.ndarray], np.ndarray]
-"""Windows of prices, shape (N, lookback, 1), to forecast prices, shape (N,)."""
-
-Fit = Callable[[np.ndarray], Predict]
-"""Training prices, oldest first, shape (T,), to a `Predict` that has seen nothing else."""
+from stockrnn.types import BASELINES, INTERVAL_COLUMNS, Span, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +41,11 @@ class Split:
     def cutoff(self) -> date:
         """The last session that a model may know."""
         return _day(self.training, -1)
+
+    @property
+    def held_out(self) -> pd.DatetimeIndex:
+        """The sessions of the holdout."""
+        return pd.DatetimeIndex(self.inputs.index[-self.holdout :], name="session")
 
     @property
     def sessions(self) -> Span:
@@ -108,37 +107,43 @@ def _require_sessions(
         )
 
 
-def run_holdout(split: Split, close: pd.Series, *, lookback: int, fit: Fit) -> pd.DataFrame:
-    """Fit on the training part, then forecast each held-out session from the actual values before it.
+def set_beside(split: Split, close: pd.Series, said: pd.DataFrame) -> pd.DataFrame:
+    """Set what a model said of the holdout beside what came and what the baselines said.
 
     Parameters
     ----------
     close
-        The closes of at least the sessions of `split.inputs`, index `session`.
+        The closes of at least the sessions of `split.known`, index `session`.
+    said
+        Index `session`, all of the holdout; `predicted`, and `INTERVAL_COLUMNS` where the model names some.
 
     Returns
     -------
     DataFrame
-        Index `session`, columns `BACKTEST_COLUMNS`; each interval rests on the errors of the sessions before it.
+        Index `session`, columns `BACKTEST_COLUMNS`; intervals that the model did not name rest on the errors of the
+        sessions before each.
     """
-    predict = fit(split.training.to_numpy(dtype=np.float64))
-    values = split.inputs.to_numpy(dtype=np.float64)
-    windows = np.stack([values[i - lookback : i] for i in range(lookback, len(values))])
-    held_out = split.inputs.index[-split.holdout :]
+    held_out = split.held_out
     beside = baselines.make_baselines(split.known, close.reindex(split.known.index)).loc[held_out]
     table = pd.DataFrame(
         {
             "actual": split.inputs.loc[held_out],
-            "predicted": predict(windows[:, :, np.newaxis]),
+            "predicted": said["predicted"].reindex(held_out),
             **beside,
             "volatility": rolling_volatility(split.known).loc[held_out],
         }
-    )
-    return add_intervals(table).rename_axis("session")
+    ).rename_axis("session")
+    if INTERVAL_COLUMNS[0] in said:
+        return table.join(said[list(INTERVAL_COLUMNS)])
+    return add_intervals(table)
 
 
-def judge(forecasts: pd.DataFrame, *, spec: str) -> dict[str, dict[str, float]]:
-    """Return the metrics of the spec and of each baseline on the table of `run_holdout`.
+def judge(
+    forecasts: pd.DataFrame, *, spec: str, others: Mapping[str, pd.DataFrame] | None = None
+) -> dict[str, dict[str, float]]:
+    """Return the metrics of the spec and of each baseline on the table of `set_beside`.
+
+    `others` are further models, a table of the same sessions each, with `predicted` and `INTERVAL_COLUMNS`.
 
     Besides those of `compute_metrics`: `dm_p_value`, of the absolute error against naive's; how many sessions
     `directional_accuracy` is a share of, and its 95 % interval; and for the spec, over the sessions that have
@@ -152,6 +157,10 @@ def judge(forecasts: pd.DataFrame, *, spec: str) -> dict[str, dict[str, float]]:
     for model, column in columns.items():
         judged[model]["dm_p_value"] = diebold_mariano(misses[model], misses["naive"]).p_value
         judged[model] |= _judge_directions(forecasts, column)
+    for name, said in (others or {}).items():
+        columns_of = ["predicted", *INTERVAL_COLUMNS]
+        table = forecasts.assign(**{column: said[column].reindex(forecasts.index) for column in columns_of})
+        judged[name] = judge(table.dropna(subset=columns_of), spec=name)[name]
     return judged | {spec: judged[spec] | _judge_intervals(forecasts)}
 
 

@@ -196,6 +196,10 @@ class DamagedModelError(StockrnnError):
     """Stored weights that do not match their checksum."""
 
 
+class ModelChoiceError(StockrnnError):
+    """A model that can't be taken into use."""
+
+
 class StoreError(StockrnnError):
     """The database can't be used: missing, locked, unreadable or from a newer version."""
 

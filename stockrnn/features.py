@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.signal import lfilter
 
 from stockrnn.types import Target
 
@@ -22,9 +23,15 @@ WARM_UP = 250
 _DECAY, _SHORT, _LONG = 0.06, 0.25, 0.01
 _VOLUME_SESSIONS = 20
 _LEAST_VARIANCE = 1e-8
+_SIZE_DECAY = 0.002
+_SIZE_PRIOR = 100.0  # sessions
+_SIZE_FROM = 60
+_LARGEST_SIZE = 6.0
+_LEAST_SIZE = 0.1
 _LARGEST = 8.0
 _LARGEST_VOLUME = 3.0
 _USUAL_SIZE = 0.8  # the mean of |z| of a standard normal z
+_USUAL_MOVE = 0.75  # of stocks' closes in units of volatility, tails being fat
 _USUAL_DAYS = 1.4
 _MOST_DAYS = 5.0
 
@@ -40,7 +47,8 @@ class Inputs:
     context
         Per window, columns `CONTEXT`. Shape (N, 3), float32, no NaN.
     unit
-        Volatility of a session's log return, known at the window's end. Shape (N,).
+        The size of a move from the base to the target that is to be expected: recent volatility times how large such
+        moves of this ticker were beside it over the years, known at the window's end. Shape (N,).
     base
         The close at the window's end that returns are counted from, in quote currency. Shape (N,).
     sessions
@@ -54,7 +62,9 @@ class Inputs:
     sessions: pd.DatetimeIndex
 
 
-def make_inputs(bars: pd.DataFrame, days_ahead: pd.Series, *, lookback: int, target: Target) -> Inputs:
+def make_inputs(
+    bars: pd.DataFrame, days_ahead: pd.Series, *, lookback: int, target: Target, newest: int | None = None
+) -> Inputs:
     """Return every window of which all averages are warm, the last one ending with the last bar.
 
     Parameters
@@ -65,17 +75,20 @@ def make_inputs(bars: pd.DataFrame, days_ahead: pd.Series, *, lookback: int, tar
         Calendar days from each session to the next one of its exchange, index `session`.
     target
         Decides the base: the adjusted close for `adj_close`, else the close.
+    newest
+        Only so many, the newest; None: all.
     """
     known = _measure(bars)
     count = max(len(bars) - max(WARM_UP, lookback) + 1, 0)
-    newest = slice(len(bars) - count, None)
-    unit = known["unit"].to_numpy()[newest]
+    count = count if newest is None else min(count, newest)
+    last = slice(len(bars) - count, None)
+    unit, base = known["unit"].to_numpy(), bars["adj_close" if target == "adj_close" else "close"]
     return Inputs(
-        x=_stack_windows(known, unit, lookback=lookback, count=count),
-        context=_stack_context(known, days_ahead.reindex(bars.index))[newest],
-        unit=unit,
-        base=bars["adj_close" if target == "adj_close" else "close"].to_numpy(dtype=np.float64)[newest],
-        sessions=pd.DatetimeIndex(bars.index[newest]),
+        x=_stack_windows(known, unit[last], lookback=lookback, count=count),
+        context=_stack_context(known, days_ahead.reindex(bars.index))[last],
+        unit=(unit * _usual_move(bars[target], base, unit))[last],
+        base=base.to_numpy(dtype=np.float64)[last],
+        sessions=pd.DatetimeIndex(bars.index[last]),
     )
 
 
@@ -120,6 +133,30 @@ def _stack_context(known: pd.DataFrame, days_ahead: pd.Series) -> np.ndarray:
 
 def _clip(numbers: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(numbers, -_LARGEST, _LARGEST), dtype=np.float32)
+
+
+def _usual_move(target: pd.Series, base: pd.Series, unit: np.ndarray) -> np.ndarray:
+    """Return per session how large the moves to the target known by then were beside volatility; 1 is usual.
+
+    The root of an exponentially weighted mean which begins as if `_SIZE_PRIOR` sessions had been usual: halfway,
+    since what set a ticker apart in the past sets it less apart later. It makes the answers of tickers and targets
+    more alike: an open moves less than a close, and of some tickers more than of others.
+    """
+    moves = np.abs(np.log((target / base.shift(1)).to_numpy(dtype=np.float64)))
+    sizes = np.minimum(moves[_SIZE_FROM:] / unit[_SIZE_FROM - 1 : -1], _LARGEST_SIZE)
+    known = np.isfinite(sizes)
+    total = _accumulate(np.where(known, sizes, 0.0), start=_SIZE_PRIOR * _USUAL_MOVE)
+    mean = np.full(len(target), 1.0)
+    mean[_SIZE_FROM:] = total / _accumulate(known.astype(np.float64), start=_SIZE_PRIOR) / _USUAL_MOVE
+    return np.asarray(np.sqrt(np.maximum(mean, _LEAST_SIZE)))
+
+
+def _accumulate(numbers: np.ndarray, *, start: float) -> np.ndarray:
+    """Return the running sum, which forgets a share of `_SIZE_DECAY` a session."""
+    if not len(numbers):
+        return numbers
+    kept = 1 - _SIZE_DECAY
+    return np.asarray(lfilter([1.0], [1.0, -kept], numbers, zi=[kept * start])[0])
 
 
 def _measure(bars: pd.DataFrame) -> pd.DataFrame:

@@ -88,8 +88,13 @@ def pinball(actual: np.ndarray, quantiles: Mapping[float, np.ndarray]) -> float:
     quantiles
         Level, 0 to 1, -> forecast quantile, shape (N,).
     """
+    return float(np.mean(pinball_losses(actual, quantiles)))
+
+
+def pinball_losses(actual: np.ndarray, quantiles: Mapping[float, np.ndarray]) -> np.ndarray:
+    """Return the pinball loss of each session, the mean over its quantiles: shape (N,). See `pinball`."""
     losses = [np.maximum(level * (actual - q), (level - 1) * (actual - q)) for level, q in quantiles.items()]
-    return float(np.mean(losses))
+    return np.asarray(np.mean(losses, axis=0))
 
 
 def interval_score(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray, *, level: float) -> float:

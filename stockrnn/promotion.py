@@ -16,10 +16,12 @@ with Normal data", section 5.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtri
 
 from stockrnn.evidence import FEWEST_SESSIONS, relative_loss
@@ -27,6 +29,7 @@ from stockrnn.evidence import FEWEST_SESSIONS, relative_loss
 MARGIN = 0.05
 _RISK = 0.001
 _POWER = 0.9
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ def decide_promotion(
     """
     sessions = len(np.unique(clusters))
     if not np.isfinite(candidate).all():
-        return _decide("some of its forecasts are no numbers", promoted=False, sessions=sessions)
+        return refuse("some of its forecasts are no numbers", sessions=sessions)
     if not champions:
         return _decide("there is no model yet", promoted=True, sessions=sessions)
     reference = min(champions, key=lambda name: (float(np.mean(champions[name])), name))
@@ -113,3 +116,41 @@ def _decide(reason: str, *, promoted: bool, sessions: int, reference: str | None
         relative_loss=math.nan,
         upper=math.nan,
     )
+
+
+def choose_champions(in_use: Sequence[tuple[str, date]]) -> list[str]:
+    """Return the models that a candidate is compared with: the one in use, and the first of each calendar month.
+
+    So a year of nightly decisions asks for 14 models, not for 250, and still none of them can be the start of a
+    decline that nobody sees.
+
+    Parameters
+    ----------
+    in_use
+        Of the past year, newest first: a model, and the day it came into use.
+    """
+    first_of_month = {(day.year, day.month): name for name, day in in_use}  # the oldest of a month is set last
+    return list(dict.fromkeys([name for name, _ in in_use[:1]] + list(first_of_month.values())))
+
+
+def find_fault(tried: pd.DataFrame) -> str | None:
+    """Say what is broken about a model's forecasts, None where nothing is.
+
+    Parameters
+    ----------
+    tried
+        A row a forecast; `predicted` and others in quote currency, `output` of the network itself.
+    """
+    numbers = tried.drop(columns=["actual", "last_close"], errors="ignore").to_numpy(dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        return "some of its forecasts are no numbers"
+    output, close = (tried[name].to_numpy(dtype=np.float64) for name in ("output", "last_close"))
+    moved = len(output) > 1 and np.ptp(close) > 0  # where nothing happens, the same may be said
+    if moved and np.ptp(output) <= _ROUNDING * np.abs(output).max():
+        return "its network says the same whatever came before"
+    return None
+
+
+def refuse(reason: str, *, sessions: int = 0) -> Decision:
+    """Decide against a candidate without a comparison."""
+    return _decide(reason, promoted=False, sessions=sessions)

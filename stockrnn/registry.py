@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from stockrnn.errors import DamagedModelError
-from stockrnn.settings import Every
+from stockrnn.specs import Every
 from stockrnn.types import Weights
 
 _SESSIONS = {"night": 1, "week": 5, "month": 21}
@@ -29,8 +29,10 @@ def unpack_weights(packed: bytes, *, sha256: str, model_id: str) -> Weights:
     Raises
     ------
     DamagedModelError
-        The bytes do not match their checksum.
+        The bytes do not match their checksum, or were pruned.
     """
+    if not packed:
+        raise DamagedModelError(f"model {model_id}: its weights were pruned; see keep_days in the settings")
     if hash_bytes(packed) != sha256:
         raise DamagedModelError(
             f"model {model_id}: the stored weights do not match their checksum; restore the database or retrain"
@@ -54,28 +56,24 @@ def make_id(*words: object, made_of: Mapping[str, Any]) -> str:
     return "-".join([*map(str, words), hash_bytes(document.encode())[:10]])
 
 
-def sessions_until_due(every: Every, *, sessions_since: int) -> int:
-    """Return how many sessions are left until a model is due again; 0 or less: it is due.
-
-    Parameters
-    ----------
-    sessions_since
-        Sessions after the model's cutoff, up to the present one.
-    """
-    return (_SESSIONS[every] if isinstance(every, str) else every) - sessions_since
+def count_sessions(span: Every) -> int:
+    """Return how many sessions a span of the settings has."""
+    return _SESSIONS[span] if isinstance(span, str) else span
 
 
-def explain_due(cutoff: date | None, *, every: Every, sessions_since: int) -> str | None:
+def explain_due(trained_on: date | None, *, every: Every, sessions_since: int) -> str | None:
     """Say in words why a training is due, None where it is not.
 
     Parameters
     ----------
-    cutoff
-        The newest model's, None where there is no model.
+    trained_on
+        The last session that was known at the newest training, None where there was none.
+    sessions_since
+        Sessions after it, up to the present one.
     """
-    if cutoff is None:
+    if trained_on is None:
         return "no model yet"
-    if sessions_until_due(every, sessions_since=sessions_since) > 0:
+    if sessions_since < count_sessions(every):
         return None
     ago = "1 session" if sessions_since == 1 else f"{sessions_since} sessions"
-    return f"the last model knows nothing after {cutoff}, {ago} ago"
+    return f"the last training was on {trained_on}, {ago} ago"

@@ -5,9 +5,9 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,44 +18,14 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from stockrnn.errors import SettingsError, UnknownSpecError
-from stockrnn.types import BASELINES, Network, Target, Ticker
+from stockrnn.specs import PriceSpec, QuantileSpec, Spec
+from stockrnn.types import BASELINES, ECONOMETRICS, Target, Ticker
 
 SETTINGS_FILE = "stockrnn.toml"
 _SPEC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_RESERVED = (*BASELINES, "all")
-Every: TypeAlias = Literal["night", "week", "month"] | Annotated[int, Field(ge=1)]
-
-
-class Spec(BaseModel):
-    """A named model configuration. The defaults are the tutorial's.
-
-    `train_sessions` limits a nightly training to the last so many sessions; `every` says when a model is due
-    again: each night, week, month, or after so many sessions.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lookback: int = Field(default=40, ge=2, le=1000)
-    layers: int = Field(default=4, ge=1, le=16)
-    units: int = Field(default=45, ge=1, le=1024)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    epochs: int = Field(default=100, ge=1, le=100_000)
-    batch_size: int = Field(default=32, ge=1, le=4096)
-    learning_rate: float = Field(default=0.001, gt=0, le=1)
-    train_sessions: int = Field(default=1258, ge=3)
-    every: Every = "week"
-
-    @property
-    def network(self) -> Network:
-        """The part of the spec that one compiled training step depends on."""
-        return Network(
-            lookback=self.lookback,
-            layers=self.layers,
-            units=self.units,
-            dropout=self.dropout,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-        )
+_RESERVED = (*BASELINES, *ECONOMETRICS, "all")
+_HOUSE: dict[str, Any] = {"quantile": {"kind": "quantile"}, "tutorial": {"kind": "price"}}
+"""Specs that are always there; `stockrnn.toml` may change their settings, not their kind."""
 
 
 class Settings(BaseSettings):
@@ -73,30 +43,45 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     tickers: Annotated[tuple[Ticker, ...], NoDecode] = ()
     target: Target = "open"
-    spec: str = "tutorial"
+    spec: str = "quantile"
     seed: int = Field(default=0, ge=0, lt=2**32)
     missed_after_hours: float = Field(default=12, ge=0)
     settle_hours: float = Field(default=4, ge=0, le=72)
     history_from: date = date(2010, 1, 1)
     requests_per_second: float = Field(default=2, gt=0)
     inactive_after_nights: int = Field(default=5, ge=2)
+    keep_days: int = Field(default=730, ge=366)
     calendars: dict[Ticker, str] = Field(default_factory=dict)
-    specs: dict[str, Spec] = Field(default_factory=dict)
+    specs: dict[str, Spec] = Field(default_factory=dict, validate_default=True)
 
     @field_validator("tickers", mode="before")
     @classmethod
     def _split_tickers(cls, value: object) -> object:
         return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
 
+    @field_validator("specs", mode="before")
+    @classmethod
+    def _add_house_specs(cls, value: object) -> object:
+        """Add those that are not named, and the kind of those that are: a partly set one keeps its other defaults."""
+        if not isinstance(value, dict):
+            return value
+        given = {name: spec for name, spec in value.items() if name not in _HOUSE}
+        house = {name: _fill_in(value.get(name, {}), fixed) for name, fixed in _HOUSE.items()}
+        return {**house, **given}
+
     @field_validator("specs")
     @classmethod
-    def _add_tutorial(cls, specs: dict[str, Spec]) -> dict[str, Spec]:
-        for name in specs:
+    def _check_names(cls, specs: dict[str, Spec]) -> dict[str, Spec]:
+        for name, spec in specs.items():
             if name in _RESERVED or not _SPEC_NAME.fullmatch(name):
                 raise ValueError(
                     f"{name!r} can't name a spec: use lower case, digits, - and _, at most 32, no baseline"
                 )
-        return {"tutorial": Spec(), **specs}
+            if name in _HOUSE and spec.kind != _HOUSE[name]["kind"]:
+                raise ValueError(
+                    f"{name!r} is of kind {_HOUSE[name]['kind']}; give a spec of another kind another name"
+                )
+        return specs
 
     @classmethod
     def settings_customise_sources(
@@ -110,12 +95,18 @@ class Settings(BaseSettings):
         """Arguments win over the environment, the environment over the file."""
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
-    def get_spec(self, name: str) -> Spec:
+    def get_spec(self, name: str) -> PriceSpec | QuantileSpec:
         """Return the spec called `name`; `UnknownSpecError` if there is none."""
         try:
             return self.specs[name]
         except KeyError:
             raise UnknownSpecError(name, list(self.specs)) from None
+
+    @property
+    def nightly_specs(self) -> tuple[str, ...]:
+        """The names of the specs that a night works on, the one of the settings first."""
+        names = [name for name, spec in self.specs.items() if spec.nightly]
+        return tuple(sorted(names, key=lambda name: (name != self.spec, name)))
 
     def with_epochs(self, name: str, epochs: int | None) -> Self:
         """Return settings in which the spec called `name` trains `epochs` epochs; None leaves it as it is.
@@ -152,9 +143,7 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
     except SourceError as error:
         raise SettingsError(f"a STOCKRNN_ variable can't be read: {error}") from None
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}" for problem in error.errors()
-        )
+        problems = "; ".join(f"{_write_place(problem['loc'])}: {problem['msg']}" for problem in error.errors())
         raise SettingsError(f"settings ({SETTINGS_FILE} or STOCKRNN_ variables): {problems}") from None
 
 
@@ -165,3 +154,13 @@ def _refuse_unknown_variables() -> None:
     unknown = sorted(name for name in named if name.startswith("STOCKRNN_") and name.split("__")[0] not in known)
     if unknown:
         raise SettingsError(f"no setting {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+
+
+def _fill_in(spec: object, fixed: dict[str, Any]) -> object:
+    return {**fixed, **spec} if isinstance(spec, dict) else spec
+
+
+def _write_place(place: tuple[int | str, ...]) -> str:
+    """Name a setting as it is written; pydantic puts the kind of a spec behind the spec's name."""
+    named = place[:2] + place[3:] if place[:1] == ("specs",) else place
+    return ".".join(str(part) for part in named)

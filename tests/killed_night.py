@@ -8,11 +8,12 @@ from stockrnn.pipeline.job import Job
 from stockrnn.pipeline.retrain import retrain_if_due
 from stockrnn.pipeline.score import score_forecasts
 from stockrnn.pipeline.update import update_simulated
-from stockrnn.settings import Settings, Spec
+from stockrnn.settings import Settings
+from stockrnn.specs import PriceSpec
 from stockrnn.store.migrate import open_store
 
 TICKERS = ("SIM-A", "SIM-B")
-SPEC = Spec(lookback=5, layers=1, units=4, epochs=2, batch_size=64, train_sessions=100, every=3)
+SPEC = PriceSpec(lookback=5, layers=1, units=4, epochs=2, batch_size=64, train_sessions=100, every=3)
 
 
 def run_night(settings: Settings, as_of: datetime) -> None:

@@ -2,9 +2,24 @@
 
 from datetime import UTC, datetime
 
-from stockrnn.settings import Spec
+from stockrnn.specs import PriceSpec, QuantileSpec
 
-SMALL = Spec(lookback=5, layers=1, units=4, epochs=2, batch_size=64, train_sessions=200, every="week")
+SMALL = PriceSpec(
+    lookback=5,
+    layers=1,
+    units=4,
+    epochs=2,
+    batch_size=64,
+    train_sessions=200,
+    every="week",
+    mode="full",
+    trial_sessions=10,
+)
+
+SMALL_QUANTILE = QuantileSpec(
+    lookback=10, layers=1, units=4, learning_rate=0.01, members=2, epochs=3, train_sessions=1000, most_windows=2000,
+    trial_sessions=20, validation_sessions=60,
+)  # fmt: skip
 
 
 def evening(year: int, month: int, day: int) -> datetime:
@@ -13,3 +28,22 @@ def evening(year: int, month: int, day: int) -> datetime:
 
 
 FRIDAY_EVENING = evening(2012, 3, 30)
+
+SMALL_TOML = """\
+spec = "tutorial"
+[specs.tutorial]
+lookback = 5
+layers = 1
+units = 4
+epochs = 2
+train_sessions = 200
+every = "week"
+mode = "full"
+[specs.quantile]
+nightly = false
+layers = 1
+units = 4
+epochs = 2
+members = 2
+"""
+"""Settings of a folder whose nights train the tutorial's spec alone, in a moment; the other is as small."""

@@ -3,9 +3,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from holdouts import run_holdout
 from sklearn.metrics import mean_pinball_loss
 
-from stockrnn.backtest import judge, run_holdout, split_holdout
+from stockrnn.backtest import judge, split_holdout
 from stockrnn.calendars import load_calendar
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.metrics import compute_metrics

@@ -33,6 +33,17 @@ def volatility_by_hand(bars, weight):
     return np.sqrt(total / weights)
 
 
+def usual_move_by_hand(bars, target="close"):
+    """How large the moves to the target were beside volatility, in a plain loop."""
+    total, weights = 100 * 0.75, 100.0
+    for at in range(60, len(bars)):
+        known = bars.iloc[:at]
+        move = abs(np.log(bars[target].iloc[at] / known["close"].iloc[-1]))
+        total = (1 - 0.002) * total + min(move / volatility_by_hand(known, 0.06), 6.0)
+        weights = (1 - 0.002) * weights + 1
+    return np.sqrt(total / weights / 0.75)
+
+
 def test_every_window_ends_at_its_session_and_none_is_there_before_the_averages_are_warm():
     inputs = make()
     assert inputs.x.shape == (len(BARS) - WARM_UP + 1, LOOKBACK, len(INPUTS))
@@ -47,7 +58,7 @@ def test_every_window_ends_at_its_session_and_none_is_there_before_the_averages_
 def test_the_numbers_are_those_of_a_hand_calculation():
     inputs = make()
     unit = volatility_by_hand(BARS, 0.06)
-    assert inputs.unit[-1] == pytest.approx(unit, rel=1e-9)
+    assert inputs.unit[-1] == pytest.approx(unit * usual_move_by_hand(BARS), rel=1e-9)
     last, before = BARS.iloc[-1], BARS.iloc[-2]
     move, overnight = np.log(last["close"] / before["close"]), np.log(last["open"] / before["close"])
     found = dict(zip(INPUTS, inputs.x[-1, -1].tolist(), strict=True))
@@ -63,6 +74,28 @@ def test_the_numbers_are_those_of_a_hand_calculation():
     assert days == pytest.approx(4.0 - 1.4)
     assert to_long == pytest.approx(np.log(unit / volatility_by_hand(BARS, 0.01)), rel=1e-5)
     assert short == pytest.approx(np.log(volatility_by_hand(BARS, 0.25) / unit), rel=1e-5)
+
+
+def test_an_open_moves_less_than_a_close_and_the_unit_says_so():
+    opens = make(target="open")
+    assert opens.unit[-1] == pytest.approx(
+        volatility_by_hand(BARS, 0.06) * usual_move_by_hand(BARS, "open"), rel=1e-9
+    )
+    assert opens.unit[-1] < 0.8 * make().unit[-1]
+    assert (opens.x == make().x).all()
+
+
+def test_the_newest_windows_alone_are_those_of_all():
+    whole, newest = make(), make(newest=3)
+    assert len(newest.x) == len(newest.sessions) == 3
+    for name in ("x", "context", "unit", "base"):
+        assert (getattr(newest, name) == getattr(whole, name)[-3:]).all()
+
+
+def test_a_target_that_is_missing_is_left_out_of_the_unit():
+    missing = BARS["adj_close"].copy()
+    missing.iloc[100:110] = np.nan
+    assert np.isfinite(make(BARS.assign(adj_close=missing), target="adj_close").unit).all()
 
 
 @pytest.mark.parametrize("later", [1, 7, 100])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from stockrnn.errors import DamagedModelError
-from stockrnn.registry import explain_due, hash_bytes, make_id, pack_weights, sessions_until_due, unpack_weights
+from stockrnn.registry import count_sessions, explain_due, hash_bytes, make_id, pack_weights, unpack_weights
 
 WEIGHTS = st.lists(
     arrays.arrays(st.sampled_from([np.float32, np.float64]), arrays.array_shapes(min_dims=0, max_dims=3)), max_size=6
@@ -70,11 +70,16 @@ def test_nothing_is_pickled_when_written_and_no_pickle_is_opened_when_read():
 @given(st.data())
 def test_damaged_weights_are_refused_whichever_byte_it_is(data):
     packed = pack_weights([np.arange(6.0)])
-    place = data.draw(st.integers(0, len(packed) - 1))
+    place = data.draw(st.integers(1, len(packed) - 1))
     damaged = packed[:place] + bytes([packed[place] ^ 1]) + packed[place + 1 :]
     for content in (damaged, packed[:place], packed + b"\0"):
         with pytest.raises(DamagedModelError, match=r"model META-open: .*checksum; restore the database or retrain"):
             unpack_weights(content, sha256=hash_bytes(packed), model_id="META-open")
+
+
+def test_weights_that_were_pruned_are_no_damage_and_say_so():
+    with pytest.raises(DamagedModelError, match="model META-open: its weights were pruned; see keep_days"):
+        unpack_weights(b"", sha256=hash_bytes(b"weights"), model_id="META-open")
 
 
 def test_the_hash_is_sha256():
@@ -110,10 +115,10 @@ def test_a_name_depends_on_its_words_and_tells_nearby_numbers_apart():
 @pytest.mark.parametrize(("every", "sessions"), [("night", 1), ("week", 5), ("month", 21), (3, 3), (1, 1)])
 def test_a_model_is_due_again_after_so_many_sessions(every, sessions):
     cutoff = date(2024, 1, 5)
-    assert sessions_until_due(every, sessions_since=0) == sessions
+    assert count_sessions(every) == sessions
     assert explain_due(cutoff, every=every, sessions_since=sessions - 1) is None
     assert explain_due(cutoff, every=every, sessions_since=sessions) == (
-        f"the last model knows nothing after 2024-01-05, {sessions} session{'s' * (sessions > 1)} ago"
+        f"the last training was on 2024-01-05, {sessions} session{'s' * (sessions > 1)} ago"
     )
     assert explain_due(cutoff, every=every, sessions_since=sessions + 9) is not None
 

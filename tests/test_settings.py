@@ -4,7 +4,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from stockrnn.errors import SettingsError, UnknownSpecError
-from stockrnn.settings import SETTINGS_FILE, Spec, load_settings
+from stockrnn.settings import SETTINGS_FILE, load_settings
+from stockrnn.specs import PriceSpec, QuantileSpec
 from stockrnn.types import Network
 
 
@@ -18,7 +19,8 @@ def test_without_a_file_the_defaults_are_the_designs():
     assert settings.reports == Path("stockrnn-data/reports")
     assert settings.database_url is None
     assert settings.tickers == ()
-    assert (settings.target, settings.spec, settings.seed) == ("open", "tutorial", 0)
+    assert (settings.target, settings.spec, settings.seed) == ("open", "quantile", 0)
+    assert settings.nightly_specs == ("quantile", "tutorial")
     assert settings.missed_after_hours == 12
     assert list(settings.specs) == ["tutorial"]
 
@@ -28,7 +30,25 @@ def test_the_spec_tutorial_is_the_tutorials_model():
     assert tutorial.network == Network(
         lookback=40, layers=4, units=45, dropout=0.2, batch_size=32, learning_rate=0.001
     )
-    assert (tutorial.epochs, tutorial.train_sessions, tutorial.every) == (100, 1258, "week")
+    assert (tutorial.epochs, tutorial.train_sessions) == (100, 1258)
+
+
+def test_the_tutorial_is_trained_from_scratch_each_week_and_warm_in_between_the_house_model_each_week():
+    tutorial, quantile = (load_settings().get_spec(name) for name in ("tutorial", "quantile"))
+    assert (tutorial.every, tutorial.mode, tutorial.max_age) == ("night", "warm", "week")
+    assert (quantile.every, quantile.mode) == ("week", "full")
+
+
+def test_a_partly_set_house_spec_keeps_its_kind_and_its_other_defaults():
+    write("[specs.quantile]\nmembers = 5\n[specs.mine]\nkind = 'quantile'\nunits = 8\n")
+    settings = load_settings()
+    assert (settings.specs["quantile"].members, settings.specs["quantile"].units) == (5, 32)
+    assert (settings.specs["mine"].kind, settings.specs["mine"].members) == ("quantile", 3)
+
+
+def test_a_night_works_on_the_nightly_specs_that_of_the_settings_first():
+    write("spec = 'tutorial'\n[specs.mine]\n[specs.idle]\nnightly = false\n")
+    assert load_settings().nightly_specs == ("tutorial", "mine", "quantile")
 
 
 def test_the_file_in_the_working_folder_is_read():
@@ -36,8 +56,8 @@ def test_the_file_in_the_working_folder_is_read():
     settings = load_settings()
     assert settings.home == Path("elsewhere")
     assert settings.tickers == ("META", "BRK-B")
-    assert settings.get_spec(settings.spec) == Spec(units=8, every=3)
-    assert settings.get_spec("tutorial") == Spec()
+    assert settings.get_spec(settings.spec) == PriceSpec(units=8, every=3)
+    assert settings.get_spec("tutorial") == PriceSpec()
 
 
 def test_the_environment_wins_over_the_file_and_an_argument_over_both(monkeypatch):
@@ -50,9 +70,13 @@ def test_the_environment_wins_over_the_file_and_an_argument_over_both(monkeypatc
 
 def test_a_nested_variable_changes_one_value_and_keeps_the_others(monkeypatch):
     monkeypatch.setenv("STOCKRNN_SPECS__TUTORIAL__EPOCHS", "5")
-    assert load_settings().specs == {"tutorial": Spec(epochs=5)}
+    assert load_settings().specs == {"quantile": QuantileSpec(), "tutorial": PriceSpec(epochs=5)}
     write("[specs.tutorial]\nunits = 10\nepochs = 7\n[specs.deep]\nlayers = 6\n")
-    assert load_settings().specs == {"tutorial": Spec(epochs=5, units=10), "deep": Spec(layers=6)}
+    assert load_settings().specs == {
+        "quantile": QuantileSpec(),
+        "tutorial": PriceSpec(epochs=5, units=10),
+        "deep": PriceSpec(layers=6),
+    }
 
 
 @pytest.mark.parametrize("text", ["META, AAPL", "META AAPL", "meta,aapl,", "META,\n AAPL"])
@@ -121,7 +145,9 @@ def test_a_file_that_is_no_text_is_refused():
 
 def test_an_unknown_spec_is_refused_with_those_that_exist():
     write("[specs.small]\nunits = 8\n")
-    with pytest.raises(UnknownSpecError, match=r"no spec 'big'; known: small, tutorial; define it as \[specs\.big\]"):
+    with pytest.raises(
+        UnknownSpecError, match=r"no spec 'big'; known: quantile, tutorial, small; define it as \[specs\.big\]"
+    ):
         load_settings().get_spec("big")
 
 

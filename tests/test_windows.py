@@ -6,11 +6,12 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from holdouts import run_holdout
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.preprocessing import MinMaxScaler
 
-from stockrnn.backtest import run_holdout, split_holdout
+from stockrnn.backtest import split_holdout
 from stockrnn.types import Span
 from stockrnn.windows import PriceScaler, hash_values, last_window, make_windows
 

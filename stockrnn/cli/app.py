@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stockrnn import __version__
-from stockrnn.cli import database, ledger, look, prices, run
+from stockrnn.cli import database, ledger, look, models, prices, run
 from stockrnn.cli.output import start_logging
 from stockrnn.errors import StockrnnError
 
@@ -39,6 +39,7 @@ app.command()(run.demo)
 app.command()(run.nightly)
 app.add_typer(prices.app, name="prices")
 app.command()(run.retrain)
+app.add_typer(models.app, name="models")
 app.command()(run.forecast)
 app.command()(run.backtest)
 app.command()(ledger.score)

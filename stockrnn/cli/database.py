@@ -1,5 +1,8 @@
 """Commands on the database itself."""
 
+from datetime import UTC, datetime
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(no_args_is_help=True, help="Look after the database.")
@@ -25,3 +28,26 @@ def current() -> None:
     engine = open_store(load_settings(), create=False)
     with reading(engine) as connection:
         typer.echo(f"schema {current_revision(connection)}, this version's is {head_revision()}")
+
+
+@app.command()
+def prune(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be freed and change nothing.")] = False,
+) -> None:
+    """Drop the weights of retired models that neither a forecast nor a replay within `keep_days` needs."""
+    from stockrnn.pipeline.prune import prune_models
+    from stockrnn.settings import load_settings
+    from stockrnn.store.engine import compact
+    from stockrnn.store.migrate import open_store
+
+    settings = load_settings()
+    engine = open_store(settings, create=False)
+    pruned = prune_models(engine, keep_days=settings.keep_days, wall=datetime.now(UTC), dry_run=dry_run)
+    if pruned.models and not dry_run:
+        compact(engine)
+    would = "would free" if dry_run else "freed"
+    typer.echo(
+        f"{would} {pruned.freed / 1e6:.1f} MB: the weights of {pruned.models} of {pruned.of} models, which nothing "
+        f"of the last {settings.keep_days} days needs"
+    )

@@ -55,6 +55,8 @@ def status() -> None:
                 for one in state.tickers
             ],
         )
+    for warning in state.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     for problem in state.problems:
         typer.echo(f"problem: {problem}", err=True)
     if state.problems:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from stockrnn.cli.output import print_table
-from stockrnn.types import BASELINES
+from stockrnn.types import BASELINES, ECONOMETRICS
 
 if TYPE_CHECKING:
     from flows.nightly import Night, Outcome
     from stockrnn.pipeline.forecast import Issued
     from stockrnn.types import Backtest
 
-FORECAST_COLUMNS = ("ticker", "target", "cutoff", "session", "forecast", "naive", "last_close", "kind")
+FORECAST_COLUMNS = (
+    "ticker", "spec", "target", "cutoff", "session", "forecast", "naive", "last_close", "lower_80", "upper_80", "kind"
+)  # fmt: skip
 _METRICS_FIRST = ("rmse", "mae", "mape", "bias", "directional_accuracy", "relative_mae", "skill", "dm_p_value")
 """The others follow by name: a backtest out of the store keeps no order of its own."""
 
@@ -24,12 +26,15 @@ def forecast_row(issued: "Issued") -> list[object]:
     made = issued.forecast
     return [
         made.ticker,
+        made.spec,
         made.target,
         made.cutoff,
         made.target_session,
         made.predicted,
         made.naive,
         made.last_close,
+        made.lower_80,
+        made.upper_80,
         made.kind,
     ]
 
@@ -43,18 +48,18 @@ def print_night(night: "Night", *, home: Path) -> None:
         typer.echo("")
         print_table((*FORECAST_COLUMNS, "mae", "naive_mae", "sessions"), [_night_row(outcome) for outcome in done])
         typer.echo("")
-    for outcome in done:
-        if outcome.backtest:
-            typer.echo(f"{outcome.ticker}: backtest of {outcome.backtest.holdout}: {verdict(outcome.backtest)}")
-    for outcome in done:
-        if outcome.report:
-            typer.echo(f"{outcome.ticker}: report {outcome.report}")
+    for tested in [outcome.backtest for outcome in done if outcome.backtest]:
+        typer.echo(f"{tested.ticker}: {tested.spec}, backtest of {tested.holdout}: {verdict(tested)}")
+    for outcome in [outcome for outcome in done if outcome.report]:
+        typer.echo(f"{outcome.ticker}: report {outcome.report}")
     if night.leaderboard:
         typer.echo(f"all tickers: {night.leaderboard}")
     _warn_of_stale_prices(done)
+    for warning in night.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     for failure in night.failures:
         typer.echo(f"error: {failure}", err=True)
-    count = len(night.outcomes)
+    count = len(night.tickers)
     typer.echo(f"{count - len(night.failed)} of {count} tickers done; everything is in {home}")
 
 
@@ -70,25 +75,35 @@ def print_backtest(backtest: "Backtest") -> None:
     from stockrnn.report.words import verdict
 
     sessions, first, last = len(backtest.forecasts), backtest.losses[0], backtest.losses[-1]
-    lookback = backtest.training_sessions - backtest.windows
+    of_training, of_holdout = _describe_arrays(backtest)
     walk = backtest.folds > 1
     of_first, of_last = ("fold 1", f"fold {backtest.folds}") if walk else ("epoch 1", f"epoch {backtest.epochs}")
     typer.echo(
         f"{backtest.ticker} {backtest.target}, spec {backtest.spec}, backtest {backtest.backtest_id}\n"
         f"training  {backtest.training_sessions} sessions, {backtest.trained_from} to {backtest.cutoff}; "
-        f"arrays ({backtest.windows}, {lookback}, 1) and ({backtest.windows},)\n"
-        f"holdout   {sessions} sessions of {backtest.holdout}; {lookback + sessions} values for its inputs\n"
+        f"{of_training}\n"
+        f"holdout   {sessions} sessions of {backtest.holdout}{of_holdout}\n"
         f"loss      {first:.4f} after {of_first}, {last:.4f} after {of_last}; seed {backtest.seed}\n"
     )
     judged = backtest.metrics[backtest.spec]
     names = [name for name in _METRICS_FIRST if name in judged]
     names += sorted(set(judged).difference(names))
-    print_table(("metric", backtest.spec, *BASELINES), [_metric_row(backtest, name) for name in names])
+    models = [backtest.spec, *BASELINES, *(name for name in ECONOMETRICS if name in backtest.metrics)]
+    print_table(("metric", *models), [_metric_row(backtest, name, models) for name in names])
     typer.echo(f"\nverdict   {verdict(backtest)}\n")
 
 
-def _metric_row(backtest: "Backtest", name: str) -> list[object]:
-    values = [backtest.metrics.get(model, {}).get(name) for model in (backtest.spec, *BASELINES)]
+def _describe_arrays(backtest: "Backtest") -> tuple[str, str]:
+    """Say what the network was trained on and what its forecasts are made from; of one ticker alone by shapes."""
+    lookback = backtest.training_sessions - backtest.windows
+    if lookback <= 0 or "ewma" in backtest.metrics:
+        return f"{backtest.windows} windows of all tickers", ""
+    shapes = f"arrays ({backtest.windows}, {lookback}, 1) and ({backtest.windows},)"
+    return shapes, f"; {lookback + len(backtest.forecasts)} values for its inputs"
+
+
+def _metric_row(backtest: "Backtest", name: str, models: Sequence[str]) -> list[object]:
+    values = [backtest.metrics.get(model, {}).get(name) for model in models]
     # the store keeps counts as floats, too
     whole = name.endswith("_sessions")
     return [name, *(int(value) if whole and value is not None else value for value in values)]

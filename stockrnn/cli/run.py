@@ -17,7 +17,6 @@ from stockrnn.cli.options import (
     TickersOption,
     make_jobs,
     read_as_of,
-    read_settings,
     read_tickers_option,
 )
 from stockrnn.cli.output import print_table, showing_progress
@@ -42,7 +41,7 @@ def demo() -> None:
         f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
         f"to be quick, this trains {DEMO_EPOCHS}."
     )
-    _run_night(tickers=[], as_of=DEMO_AS_OF, source="simulated", spec="tutorial", epochs=DEMO_EPOCHS)
+    _run_night(tickers=[], as_of=DEMO_AS_OF, source="simulated", spec=None, epochs=DEMO_EPOCHS)
 
 
 def nightly(
@@ -75,18 +74,12 @@ def retrain(
     force: Annotated[bool, typer.Option("--force", help="Train even where no training is due.")] = False,
 ) -> None:
     """Train the models that are due, on the stored prices."""
-    from stockrnn.pipeline.retrain import retrain_if_due
+    from stockrnn.pipeline.retrain import describe_retrained, retrain_if_due
 
     def work(job: "Job", progress: Progress) -> str:
-        on_epoch = announcing(progress, job.ticker, "model", epochs=job.spec.epochs)
+        on_epoch = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.most_epochs)
         done = retrain_if_due(job, force=force, on_epoch=on_epoch)
-        model = done.model
-        if done.reason is None:
-            return f"{job.ticker}: no training due, model {model.model_id} knows sessions up to {model.cutoff}"
-        return (
-            f"{job.ticker}: trained {model.model_id} ({done.reason}): {model.windows} windows, {model.epochs} "
-            f"epochs, loss {model.loss:.4f}, {model.train_seconds:.0f} s"
-        )
+        return "\n".join(f"{job.ticker}: {line}" for line in describe_retrained(done, spec=job.spec_name))
 
     with _work_on(make_jobs(ticker, spec=spec, as_of=as_of, epochs=epochs), work) as lines:
         for line in lines:
@@ -144,7 +137,7 @@ def backtest(
         return
 
     def work(job: "Job", progress: Progress) -> "Backtested":
-        on_epoch = announcing(progress, job.ticker, f"backtest of {month}", epochs=job.spec.epochs)
+        on_epoch = announcing(progress, job.ticker, f"model for the backtest of {month}", epochs=job.spec.most_epochs)
         return backtest_holdout(job, month, train_from=first, on_epoch=on_epoch)
 
     with _work_on(make_jobs(ticker, spec=spec, as_of=None, epochs=epochs), work) as done:
@@ -200,17 +193,18 @@ def _run_night(
 ) -> None:
     """Run the nightly flow here, on Prefect's ephemeral API unless PREFECT_API_URL names a server."""
     from flows.prefect_home import configure_prefect, remember_migrated
-    from stockrnn.pipeline.tickers import choose_tickers
+    from stockrnn.pipeline.tickers import choose_specs, choose_tickers
+    from stockrnn.settings import load_settings
     from stockrnn.store.migrate import open_store
 
-    settings, name = read_settings(spec=spec)
+    settings, _ = choose_specs(load_settings(), spec, epochs=epochs)
     # what is wrong with the request is said before Prefect takes its seconds to start
     chosen = choose_tickers(settings, open_store(settings), tickers, source)
     configure_prefect(settings)
     from flows.nightly import run_nightly
 
     with showing_progress():
-        night = run_nightly(tickers=chosen, as_of=as_of, source=source, spec=name, epochs=epochs)
+        night = run_nightly(tickers=chosen, as_of=as_of, source=source, spec=spec, epochs=epochs)
     remember_migrated()
     print_night(night, home=settings.home)
     if night.failed:

@@ -13,13 +13,14 @@ import numpy as np
 
 from stockrnn.errors import TrainingError
 from stockrnn.metrics import pinball
-from stockrnn.networks.training import Fitted, OnEpoch, reset_lstm, shuffled_batches
+from stockrnn.networks.training import Fitted, OnEpoch, Start, begin, explaining_memory, reset_lstm, shuffled_batches
 from stockrnn.types import QuantileNetwork, Weights
 
 _SMALL = 0.01  # of the head's first weights: it begins near the quantiles of the training answers
 _MEDIAN_SHARE = 0.03  # prices say little about direction: the middle shall move slower than the width
 _WIDEST = 3.0  # the log of how much wider or narrower than usual: beyond it, numbers would only overflow
 _PREDICT_BATCH = 1024
+_FEW = 4  # a night asks for one at a time; a batch of 1024 would be slow, and compiled anew for each number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +49,19 @@ def fit_quantiles(
     epochs: int,
     patience: int,
     seed: int,
+    start: Start | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
-    """Train from fresh weights and keep those of the epoch that was best on `validation`.
+    """Train and keep the weights of the epoch that was best on `validation`.
 
-    The same examples, network, seed and library versions give the same weights bit for bit on one machine.
+    The same examples, network, seed, start and library versions give the same weights bit for bit on one machine.
 
     Parameters
     ----------
     epochs, patience
         How many epochs at most, and how many may pass without a better one.
+    start
+        None: fresh weights.
 
     Returns
     -------
@@ -67,19 +71,21 @@ def fit_quantiles(
     Raises
     ------
     TrainingError
-        A loss was not a finite number.
+        A loss was not a finite number, or the memory did not suffice.
     """
     compiled = _compile(network)
     weights_seed, dropout_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(3)
     compiled.reset(np.quantile(training.y, network.levels), weights_seed, dropout_seed)
+    begin(compiled.model, compiled.optimizer, start, learning_rate=network.learning_rate)
     shuffles = shuffled_batches(len(training.y), network.batch_size, np.random.default_rng(shuffle_seed))
     losses: list[float] = []
     best: Weights = []
     if on_epoch:
         on_epoch(0, float("nan"))
     for epoch, (batches, shares) in zip(range(1, epochs + 1), shuffles, strict=False):
-        compiled.train_epoch(training, batches, shares)
-        quantiles = compiled.predict(validation.x, validation.context)
+        with explaining_memory():
+            compiled.train_epoch(training, batches, shares)
+            quantiles = compiled.predict(validation.x, validation.context)
         loss = pinball(validation.y, dict(zip(network.levels, quantiles.T, strict=True)))
         if not np.isfinite(loss):
             raise TrainingError(
@@ -137,12 +143,13 @@ class _Compiled:
         self._epoch(examples.x, examples.context, examples.y, batches, shares)
 
     def predict(self, x: np.ndarray, context: np.ndarray) -> np.ndarray:
-        """Run in batches of one size, so that an answer does not depend on how many are asked for beside it."""
+        """Run in batches of two sizes, a small and a large one, each compiled once."""
         count = len(x)
-        padding = max(-(-count // _PREDICT_BATCH), 1) * _PREDICT_BATCH - count
+        size = _FEW if count <= _FEW else _PREDICT_BATCH
+        padding = max(-(-count // size), 1) * size - count
         x, context = (np.pad(part, [(0, padding)] + [(0, 0)] * (part.ndim - 1)) for part in (x, context))
-        starts = range(0, count + padding, _PREDICT_BATCH)
-        parts = [self._batch(x[at : at + _PREDICT_BATCH], context[at : at + _PREDICT_BATCH]).numpy() for at in starts]
+        starts = range(0, count + padding, size)
+        parts = [self._batch(x[at : at + size], context[at : at + size]).numpy() for at in starts]
         return np.concatenate(parts)[:count].astype(np.float64)
 
     def _compile_epoch(self) -> Any:  # noqa: ANN401  # a TensorFlow function
@@ -179,13 +186,7 @@ class _Compiled:
     def _compile_batch(self) -> Any:  # noqa: ANN401  # a TensorFlow function
         from stockrnn.networks.tensorflow import tf
 
-        network = self.network
-        signature = [
-            tf.TensorSpec((_PREDICT_BATCH, network.lookback, network.inputs), tf.float32),
-            tf.TensorSpec((_PREDICT_BATCH, network.context), tf.float32),
-        ]
-
-        @tf.function(jit_compile=True, input_signature=signature)  # type: ignore[untyped-decorator]  # as above
+        @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # as above
         def predict_batch(x: Any, context: Any) -> Any:  # noqa: ANN401
             return _spread(self.model([x, context], training=False))
 

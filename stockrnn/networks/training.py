@@ -6,6 +6,7 @@ which leaves the loss and the gradient as they are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -21,6 +22,14 @@ OnEpoch = Callable[[int, float], None]
 """Called with 0 and NaN as training begins, then after each epoch with its number and its mean training loss."""
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Weights to go on from, in Keras' order, and Adam's step size from there on."""
+
+    weights: Weights
+    learning_rate: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
     """A finished training: the weights in Keras' order and the mean loss of each epoch."""
@@ -30,27 +39,41 @@ class Fitted:
 
 
 def fit_network(
-    network: Network, windows: Windows, *, epochs: int, seed: int, on_epoch: OnEpoch | None = None
+    network: Network,
+    windows: Windows,
+    *,
+    epochs: int,
+    seed: int,
+    start: Start | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> Fitted:
-    """Train from fresh weights on scaled windows: adam, mean squared error, batches shuffled each epoch.
+    """Train on scaled windows: adam, mean squared error, batches shuffled each epoch.
 
-    The same windows, network, epochs, seed and library versions give the same weights bit for bit on one machine.
+    The same windows, network, epochs, seed, start and library versions give the same weights bit for bit on one
+    machine.
+
+    Parameters
+    ----------
+    start
+        None: fresh weights.
 
     Raises
     ------
     TrainingError
-        The loss stopped being a finite number.
+        The loss stopped being a finite number, or the memory did not suffice.
     """
     compiled = _compile(network)
     weights_seed, dropout_seed, shuffle_seed = np.random.SeedSequence(seed).spawn(3)
     compiled.reset(weights_seed, dropout_seed)
+    begin(compiled.model, compiled.optimizer, start, learning_rate=network.learning_rate)
     shuffles = shuffled_batches(len(windows.y), network.batch_size, np.random.default_rng(shuffle_seed))
     x, y = windows.x.astype(np.float32), windows.y.astype(np.float32)
     losses: list[float] = []
     if on_epoch:
         on_epoch(0, float("nan"))
     for epoch, (batches, weights) in zip(range(1, epochs + 1), shuffles, strict=False):
-        loss = float(compiled.train_epoch(x, y, batches, weights))
+        with explaining_memory():
+            loss = compiled.train_epoch(x, y, batches, weights)
         if not np.isfinite(loss):
             raise TrainingError(
                 f"training stopped at epoch {epoch}: the loss is {loss}; lower the spec's learning_rate"
@@ -74,6 +97,26 @@ def predict_network(network: Network, weights: Weights, x: np.ndarray) -> np.nda
     padded[:count] = x
     parts = [compiled.predict_batch(padded[start : start + size]) for start in range(0, len(padded), size)]
     return np.concatenate(parts)[:count].astype(np.float64)
+
+
+@contextmanager
+def explaining_memory() -> Iterator[None]:
+    """Turn a want of memory inside the block into a `TrainingError`."""
+    from stockrnn.networks.tensorflow import tf
+
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise TrainingError(
+            f"training ran out of memory: {error}; make the spec's batch_size or units less"
+        ) from error
+
+
+def begin(model: Any, optimizer: Any, start: Start | None, *, learning_rate: float) -> None:  # noqa: ANN401  # Keras'
+    """Set the step size, and the weights where there are some to start from."""
+    optimizer.learning_rate = learning_rate if start is None else start.learning_rate
+    if start is not None:
+        model.set_weights(start.weights)
 
 
 def reset_lstm(layers: Sequence[Any], seeds: Iterator[int]) -> None:

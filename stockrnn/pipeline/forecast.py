@@ -9,15 +9,16 @@ import pandas as pd
 
 from stockrnn.baselines import DRIFT_SESSIONS, make_baselines
 from stockrnn.errors import ModelMissingError, NotEnoughHistoryError
+from stockrnn.features import WARM_UP
 from stockrnn.intervals import VOLATILITY_SESSIONS, conformal_intervals, normalized_errors, volatility
-from stockrnn.pipeline.fit import restore
 from stockrnn.pipeline.job import History, Job, read_history
+from stockrnn.pipeline.restore import restore
+from stockrnn.pipeline.universe import find_scope
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import read_clock, read_forecast, write_forecast
-from stockrnn.store.models import read_latest_model
+from stockrnn.store.promotions import read_champion
 from stockrnn.store.scores import read_past_errors
-from stockrnn.types import BASELINES, Forecast, Kind, Model
-from stockrnn.windows import hash_values, last_window
+from stockrnn.types import BASELINES, Forecast, Kind, Model, Target
 
 RECENT_SESSIONS = max(DRIFT_SESSIONS, VOLATILITY_SESSIONS)
 """How many sessions the baselines and the volatility look at."""
@@ -69,9 +70,7 @@ def forecast_next(job: Job) -> Issued:
             cutoff=slot.cutoff,
             kind=slot.kind,
         )
-        model = read_latest_model(
-            connection, ticker=job.ticker, spec=job.spec_name, target=job.target, cutoff=slot.cutoff
-        )
+        model = read_champion(connection, find_scope(job, history), as_of=job.as_of, cutoff=slot.cutoff)
     if standing is not None:
         return Issued(forecast=standing, new=False, sessions_behind=history.sessions_behind)
     if model is None:
@@ -106,9 +105,13 @@ def _find_slot(job: Job, history: History, *, database: datetime) -> _Slot:
 
 
 def _issue(job: Job, history: History, model: Model, slot: _Slot, errors: pd.DataFrame) -> Forecast:
-    values = history.values(job.target)
-    if len(values) < model.lookback:
-        raise NotEnoughHistoryError(job.ticker, found=len(values), needed=model.lookback, through=slot.cutoff)
+    history.values(job.target)  # refuses a target with gaps
+    computed = compute_forecast(
+        model, history.bars, errors, target=job.target, days_ahead=(slot.target_session - slot.cutoff).days
+    )
+    if computed is None:
+        needed = WARM_UP if model.ticker is None else model.lookback
+        raise NotEnoughHistoryError(job.ticker, found=len(history.bars), needed=needed, through=slot.cutoff)
     return Forecast(
         forecast_id=f"{job.ticker}-{job.target}-{job.spec_name}-{slot.cutoff}-{slot.kind}",
         ticker=job.ticker,
@@ -120,34 +123,43 @@ def _issue(job: Job, history: History, model: Model, slot: _Slot, errors: pd.Dat
         target_opens_at=slot.opens_at,
         model_id=model.model_id,
         issued_at=slot.issued_at,
-        **compute_forecast(model, values, history.bars["close"], errors),
+        **computed,
     )
 
 
-def compute_forecast(model: Model, values: pd.Series, close: pd.Series, errors: pd.DataFrame) -> dict[str, Any]:
+def compute_forecast(
+    model: Model, bars: pd.DataFrame, errors: pd.DataFrame, *, target: Target, days_ahead: int
+) -> dict[str, Any] | None:
     """Compute everything of a forecast that follows from what was known; a replay computes the same.
+
+    The intervals are the model's own, where it names some, else as wide as its past errors ask for. None where too
+    few bars are known for the model.
 
     Parameters
     ----------
-    values, close
-        The target and the close up to the cutoff, index `session`: the last `RECENT_SESSIONS` and `lookback`
-        at least.
+    bars
+        All up to the cutoff, index `session`, the target without NaN.
     errors
         As `read_past_errors` returns them.
+    days_ahead
+        Calendar days from the cutoff to the target session.
     """
-    window = last_window(values.to_numpy(), lookback=model.lookback)
-    predicted = float(restore(model).predict(window)[0])
+    said = restore(model).forecast_next(bars, target=target, days_ahead=days_ahead)
+    if said is None:
+        return None
+    values = bars[target]
     # the baselines of a session that is not there yet stand in a row of their own
     ahead = pd.DatetimeIndex(values.index[-1:]) + pd.Timedelta(days=1)
     recent = values.iloc[-RECENT_SESSIONS:].reindex(values.index[-RECENT_SESSIONS:].append(ahead))
-    beside = make_baselines(recent, close.reindex(recent.index)).iloc[-1]
+    beside = make_baselines(recent, bars["close"].reindex(recent.index)).iloc[-1]
     moves = volatility(values.to_numpy())
     unit = float(beside["last_close"]) * moves
-    bounds = conformal_intervals(predicted, unit=unit, scores=normalized_errors(errors))
+    bounds = said.intervals or conformal_intervals(said.predicted, unit=unit, scores=normalized_errors(errors))
     return {
-        "predicted": predicted,
+        "predicted": said.predicted,
         **{name: float(beside[name]) for name in BASELINES},
         "volatility": None if math.isnan(moves) else moves,
         **{name: None if math.isnan(bound) else bound for name, bound in bounds.items()},
-        "window_sha256": hash_values(window),
+        "quantiles": said.quantiles,
+        "window_sha256": said.window_sha256,
     }

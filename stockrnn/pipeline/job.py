@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from stockrnn.calendars import Calendar, calendar_at
 from stockrnn.errors import MissingTargetError, NotEnoughHistoryError, StalePricesError, UnknownTickerError
 from stockrnn.exchanges import calendar_name
-from stockrnn.settings import Settings, Spec
+from stockrnn.settings import Settings
+from stockrnn.specs import PriceSpec, QuantileSpec
 from stockrnn.store.engine import make_engine, reading
 from stockrnn.store.instruments import Instrument, read_instrument
 from stockrnn.store.prices import is_simulated, read_bars
@@ -50,7 +51,7 @@ class Job:
         return self.settings.target
 
     @cached_property
-    def spec(self) -> Spec:
+    def spec(self) -> PriceSpec | QuantileSpec:
         """The configuration of the model; `UnknownSpecError` if there is none of that name."""
         return self.settings.get_spec(self.spec_name)
 

@@ -21,6 +21,8 @@ from stockrnn.types import Forecast, Model
 
 _TOLERANCE = 1e-9
 """Relative. The same libraries on the same machine give the same bits."""
+_PRICES_GONE = "the prices that it was made from are gone"
+_PRUNED = "the weights it was made with were pruned; see keep_days in the settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,8 @@ def _replay(connection: Connection, forecast: Forecast, models: _Models) -> Repl
     if model is None:
         return Replayed(forecast=forecast, differences=(f"the model {forecast.model_id} is gone",))
     bars = read_bars(connection, forecast.ticker, through=forecast.cutoff, known_at=forecast.issued_at)
-    values = bars[forecast.target]
-    if bars.empty or bars.index[-1] != pd.Timestamp(forecast.cutoff) or len(values) < model.lookback:
-        return Replayed(forecast=forecast, differences=("the prices that it was made from are gone",))
+    if bars.empty or bars.index[-1] != pd.Timestamp(forecast.cutoff):
+        return Replayed(forecast=forecast, differences=(_PRICES_GONE,))
     errors = read_past_errors(
         connection,
         ticker=forecast.ticker,
@@ -95,10 +96,14 @@ def _replay(connection: Connection, forecast: Forecast, models: _Models) -> Repl
         cutoff=forecast.cutoff,
         known_at=forecast.issued_at,
     )
+    days_ahead = (forecast.target_session - forecast.cutoff).days
     try:
-        computed = compute_forecast(model, values, bars["close"], errors)
+        computed = compute_forecast(model, bars, errors, target=forecast.target, days_ahead=days_ahead)
     except DamagedModelError:
-        return Replayed(forecast=forecast, differences=("the stored weights are not those it was made with",))
+        gone = "the stored weights are not those it was made with" if model.weights else _PRUNED
+        return Replayed(forecast=forecast, differences=(gone,))
+    if computed is None:
+        return Replayed(forecast=forecast, differences=(_PRICES_GONE,))
     return Replayed(forecast=forecast, differences=tuple(_compare(forecast, computed, model)))
 
 
@@ -113,7 +118,9 @@ def _compare(forecast: Forecast, computed: dict[str, Any], model: Model) -> Iter
         yield f"{name}: issued {getattr(forecast, name)}, recomputed {computed[name]}"
 
 
-def _is_same(issued: float | None, computed: float | None) -> bool:
+def _is_same(issued: Any, computed: Any) -> bool:  # noqa: ANN401  # a number, or quantiles by level
+    if isinstance(issued, dict) and isinstance(computed, dict):
+        return issued.keys() == computed.keys() and all(_is_same(issued[level], computed[level]) for level in issued)
     if issued is None or computed is None:
         # rows of a version that did not have the column yet
         return issued is None

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from stockrnn.calendars import calendar_at
 from stockrnn.evidence import Verdict
+from stockrnn.pipeline.watch import find_warnings
 from stockrnn.record import judge_errors
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
@@ -46,10 +47,17 @@ class TickerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The state of the whole batch."""
+    """The state of the whole batch.
+
+    Attributes
+    ----------
+    warnings
+        What is to be said of the models in use; it needs no one at once.
+    """
 
     last_run: Run | None
     tickers: tuple[TickerStatus, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -81,7 +89,10 @@ def read_status(settings: Settings, engine: Engine, *, wall: datetime) -> Status
             *_look_at(connection, settings, [ticker for ticker in real if ticker not in left_out], wall),
             *_look_at(connection, settings, invented, simulated_now),
         ]
-    return Status(last_run=run, tickers=tuple(tickers))
+    warnings = find_warnings(settings, engine, as_of=wall, simulated=False)
+    if invented:
+        warnings += find_warnings(settings, engine, as_of=simulated_now, simulated=True)
+    return Status(last_run=run, tickers=tuple(tickers), warnings=warnings)
 
 
 def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime) -> list[TickerStatus]:

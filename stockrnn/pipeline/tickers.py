@@ -1,4 +1,4 @@
-"""Which tickers a run is about."""
+"""Which tickers and which specs a run is about."""
 
 from collections.abc import Sequence
 
@@ -38,3 +38,21 @@ def choose_tickers(
             "('stockrnn prices import FILE --ticker META'); inactive ones count only where --ticker names them"
         )
     return chosen
+
+
+def choose_specs(settings: Settings, spec: str | None, *, epochs: int | None) -> tuple[Settings, tuple[str, ...]]:
+    """Return the specs of a night, the one named or all that are nightly, and settings in which they train `epochs`.
+
+    Raises
+    ------
+    UnknownSpecError
+        There is none of that name.
+    UsageError
+        None is named, and none is nightly.
+    """
+    names = (spec,) if spec else settings.nightly_specs
+    if not names:
+        raise UsageError("no spec is nightly: set nightly = true for one in stockrnn.toml, or name one with --spec")
+    for name in names:
+        settings = settings.with_epochs(name, epochs)
+    return settings, names

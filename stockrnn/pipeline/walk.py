@@ -14,9 +14,11 @@ from stockrnn.errors import StockrnnError
 from stockrnn.evidence import Verdict
 from stockrnn.intervals import add_intervals
 from stockrnn.pipeline.backtest import backtest_holdout
-from stockrnn.pipeline.job import Job
+from stockrnn.pipeline.beside import make_econometrics
+from stockrnn.pipeline.job import Job, read_history
 from stockrnn.record import find_errors, judge_errors
 from stockrnn.registry import make_id
+from stockrnn.specs import PriceSpec
 from stockrnn.store.backtests import read_backtest, write_backtest
 from stockrnn.store.engine import reading, writing
 from stockrnn.types import Backtest, Span, Target, months_between
@@ -145,7 +147,13 @@ def _join(job: Job, holdout: Span, backtest_ids: Sequence[str]) -> Backtest:
         folds = [fold for key in backtest_ids if (fold := read_backtest(connection, key)) is not None]
     if standing is not None or len(folds) == 1:
         return standing or folds[0]
-    forecasts = add_intervals(pd.concat([fold.forecasts for fold in folds]))
+    forecasts = pd.concat([fold.forecasts for fold in folds])
+    others: dict[str, pd.DataFrame] = {}
+    if isinstance(job.spec, PriceSpec):
+        forecasts = add_intervals(forecasts)
+    else:
+        sessions = pd.DatetimeIndex(forecasts.index)
+        others = make_econometrics(read_history(job).bars, sessions, target=job.target)
     first = folds[0]
     joined = Backtest(
         backtest_id=name,
@@ -163,7 +171,7 @@ def _join(job: Job, holdout: Span, backtest_ids: Sequence[str]) -> Backtest:
         losses=[fold.losses[-1] for fold in folds],
         created_at=max(fold.created_at for fold in folds),
         forecasts=forecasts,
-        metrics=judge(forecasts, spec=job.spec_name),
+        metrics=judge(forecasts, spec=job.spec_name, others=others),
         verdict=find_verdict(forecasts, target=job.target).words,
     )
     with writing(job.engine) as connection:

@@ -93,6 +93,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def compact(engine: Engine) -> None:
+    """Give space that was freed back to the disk; Postgres does so by itself."""
+    if engine.dialect.name == "sqlite":
+        with _explained(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM")
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:

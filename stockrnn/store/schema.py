@@ -15,6 +15,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -165,6 +166,26 @@ models = Table(
     Column("versions", JSON, nullable=False),
     Column("trained_at", UtcDateTime, nullable=False),
     Column("train_seconds", Double, nullable=False),
+    Column("market", String(16), nullable=False, server_default="real"),
+)
+
+promotions = Table(
+    "promotions",
+    METADATA,
+    Column("promotion_id", String, primary_key=True),
+    Column("spec", String(32), nullable=False),
+    Column("target", String(16), nullable=False),
+    Column("ticker", String(32), ForeignKey("instruments.ticker")),
+    Column("market", String(16), nullable=False),
+    Column("model_id", String, ForeignKey("models.model_id"), nullable=False),
+    Column("previous_model_id", String, ForeignKey("models.model_id")),
+    Column("decision", String(16), nullable=False),
+    Column("reason", String, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    CheckConstraint("decision in ('promoted', 'rejected', 'rolled_back')", name="decision"),
+    Index("ix_promotions_scope", "spec", "target", "ticker", "as_of"),
 )
 
 forecasts = Table(

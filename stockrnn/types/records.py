@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from stockrnn.types.words import Kind, Span, Target
+from stockrnn.types.words import Kind, Market, Ruling, Span, Target
 
 BASELINES: tuple[str, ...] = ("naive", "last_close", "drift", "moving_average")
+ECONOMETRICS: tuple[str, ...] = ("ewma", "gjr_garch")
+"""What stands beside a model that names quantiles in a backtest; `gjr_garch` where the extra is installed."""
 INTERVAL_COLUMNS: tuple[str, ...] = ("lower_80", "upper_80", "lower_95", "upper_95")
 ERROR_COLUMNS: tuple[str, ...] = ("ticker", "spec", "session", "scale", "predicted", *BASELINES)
 """Of tables of errors: `scale` is the last close when the forecast was issued, in quote currency; `predicted` and the
@@ -65,28 +67,55 @@ class QuantileNetwork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What one model in use serves.
+
+    Attributes
+    ----------
+    ticker
+        None: all tickers of the market.
+    market
+        Simulated tickers and real ones never share a model.
+    """
+
+    spec: str
+    target: Target
+    ticker: str | None
+    market: Market
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A trained model with all that made it.
 
     Attributes
     ----------
+    ticker
+        None: it serves all tickers of its market.
+    cutoff
+        The last session it was trained on.
+    parent_model_id
+        The model whose weights a warm training began with; None for one from scratch.
     weights, weights_sha256
-        The arrays as `registry.pack_weights` wrote them, and their checksum.
+        The arrays as `registry.pack_weights` wrote them, and their checksum; no bytes once they were pruned.
     config
-        JSON: the spec it was trained by, and its fitted scaler.
+        JSON: the spec it was trained by, and its fitted scaler or line.
     windows, loss
-        How many windows it learned from; their mean loss in the last epoch, on scaled values.
+        How many windows it learned from; of a price model their mean loss in the last epoch, on scaled values, of a
+        quantile model the pinball loss on its validation sessions, in units of volatility.
     data_sha256
         Checksum of the training values.
     """
 
     model_id: str
     spec: str
-    ticker: str
+    ticker: str | None
+    market: Market = "real"
     target: Target
     lookback: int
     trained_from: date
     cutoff: date
+    parent_model_id: str | None = None
     seed: int
     epochs: int
     loss: float
@@ -98,6 +127,38 @@ class Model:
     versions: dict[str, str]
     trained_at: datetime
     train_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A decision on which model is in use.
+
+    Attributes
+    ----------
+    ticker
+        None: it is about one model for all tickers of the market.
+    as_of
+        The time of the run that decided; a run for an earlier time does not look at it.
+    previous_model_id
+        The model in use before; None where there was none.
+    evidence
+        JSON: what the decision rests on.
+    decided_at
+        By the clock on the wall.
+    """
+
+    promotion_id: str
+    spec: str
+    target: Target
+    ticker: str | None
+    market: Market
+    model_id: str
+    previous_model_id: str | None
+    decision: Ruling
+    reason: str
+    evidence: dict[str, Any]
+    as_of: datetime
+    decided_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +177,8 @@ class Forecast:
         How much the target moved from session to session of late, relative; the unit of the intervals.
     lower_80, upper_80, lower_95, upper_95
         Prediction intervals; None where too few past errors were known.
+    quantiles
+        JSON: level to price, ascending, where the model names some: `{"0.025": 98.1, ...}`.
     window_sha256
         Checksum of the model's input window.
     """
@@ -141,6 +204,7 @@ class Forecast:
     upper_80: float | None = None
     lower_95: float | None = None
     upper_95: float | None = None
+    quantiles: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +222,7 @@ class Score:
     direction_correct
         Whether the forecast named the direction of the move from naive; None where nothing moved or none was named.
     pinball
-        Mean pinball loss over the quantiles that the forecast names, in quote currency; None without intervals.
+        Mean pinball loss over the forecast and the ends of both intervals, in quote currency; None without intervals.
     """
 
     forecast_id: str

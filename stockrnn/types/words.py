@@ -15,6 +15,8 @@ Target: TypeAlias = Literal["open", "high", "low", "close", "adj_close"]
 Kind: TypeAlias = Literal["live", "hindcast"]
 SourceName: TypeAlias = Literal["yahoo", "simulated", "stored"]
 ActionKind: TypeAlias = Literal["dividend", "split", "capital_gain"]
+Market: TypeAlias = Literal["real", "simulated"]
+Ruling: TypeAlias = Literal["promoted", "rejected", "rolled_back"]
 Weights: TypeAlias = list[np.ndarray]
 
 PRICE_COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close")

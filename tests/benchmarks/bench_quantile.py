@@ -13,31 +13,21 @@ import pytest
 
 from stockrnn.econometrics import ewma_quantiles, gjr_garch_quantiles
 from stockrnn.evidence import pooled_diebold_mariano
-from stockrnn.features import CONTEXT, INPUTS, Inputs, make_answers, make_inputs
-from stockrnn.pipeline.fit_quantiles import Training, fit_quantile_model
+from stockrnn.features import make_answers
+from stockrnn.metrics import pinball_losses
+from stockrnn.pipeline.quantile_model import fit_quantile_model, make_windows_of
 from stockrnn.sources.csv_file import read_price_file
-from stockrnn.types import QuantileNetwork
+from stockrnn.specs import QUANTILE_LEVELS as LEVELS
+from stockrnn.specs import QuantileSpec
 
 TICKERS = ("META", "AAPL", "MSFT", "DIA", "BRK-B")
-LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
-NETWORK = QuantileNetwork(
-    lookback=40, inputs=len(INPUTS), context=len(CONTEXT), layers=2, units=32, dropout=0.0, batch_size=256,
-    learning_rate=0.001, levels=LEVELS,
-)  # fmt: skip
+SPEC = QuantileSpec()
 CUTOFF, FIRST, LAST = "2019-12-31", date(2020, 1, 1), "2025-09-30"
 
 
-def make_pair(bars):
-    """Return the windows of a ticker and their answers."""
-    gaps = np.diff(bars.index).astype("timedelta64[D]").astype(float)
-    inputs = make_inputs(bars, pd.Series([*gaps, 1.0], index=bars.index), lookback=NETWORK.lookback, target="close")
-    return inputs, make_answers(bars, inputs, target="close")
-
-
-def pinball_losses(actual, quantiles):
-    """Return the mean over the levels, a number a forecast."""
-    errors = actual[:, np.newaxis] - quantiles
-    return np.maximum(np.array(LEVELS) * errors, (np.array(LEVELS) - 1) * errors).mean(axis=1)
+def losses_of(actual, quantiles):
+    """Return the pinball loss of each forecast."""
+    return pinball_losses(actual, dict(zip(LEVELS, quantiles.T, strict=True)))
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +40,9 @@ def files(shared_data):
 @pytest.fixture(scope="module")
 def model(files):
     began = time.perf_counter()
-    known = [make_pair(bars.loc[:CUTOFF]) for bars in files.values()]
-    fitted = fit_quantile_model(NETWORK, known, training=Training(), seed=0)
+    fitted = fit_quantile_model(
+        SPEC, {ticker: bars.loc[:CUTOFF] for ticker, bars in files.items()}, target="close", seed=0
+    )
     epochs = [len(losses) for losses in fitted.losses]
     seconds = time.perf_counter() - began
     print(f"\ntraining on {fitted.windows} windows, one thread: {seconds:.0f} s, epochs {epochs}, {fitted.line}")
@@ -63,7 +54,8 @@ def tested(files, model):
     """Return a row a forecast: what came, the quantiles of the model, and those of econometrics, as log returns."""
     tables = []
     for ticker, bars in files.items():
-        inputs, answers = make_pair(bars)
+        inputs = make_windows_of(bars, SPEC, target="close")
+        answers = make_answers(bars, inputs, target="close")
         rows = pd.DataFrame({"actual": answers * inputs.unit, "unit": inputs.unit}, index=inputs.sessions)
         rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("lstm"))
         rows.index = pd.DatetimeIndex(pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions))
@@ -84,7 +76,7 @@ def test_the_model_beside_econometrics(tested):
     actual, ours = tested["actual"].to_numpy(), quantiles_of(tested, "lstm")
     print(f"\n{len(tested)} forecasts")
     for name in ("gjr", "ewma"):
-        losses, others = pinball_losses(actual, ours), pinball_losses(actual, quantiles_of(tested, name))
+        losses, others = losses_of(actual, ours), losses_of(actual, quantiles_of(tested, name))
         found = pooled_diebold_mariano(losses, others, clusters=tested["session"].to_numpy())
         print(f"pinball over that of {name}: {losses.mean() / others.mean():.4f} (p = {found.p_value:.1e})")
     print(f"relative MAE of the median: {np.abs(actual - ours[:, 4]).sum() / np.abs(actual).sum():.4f}")
@@ -98,14 +90,3 @@ def test_the_model_beside_econometrics(tested):
     for name, group in groups.items():
         shares = inside.groupby(group, observed=True).mean()
         print(f"  by {name}: " + ", ".join(f"{key} {100 * share:.1f}" for key, share in shares.items()))
-
-
-def test_500_forecasts(files, model):
-    inputs, _ = make_pair(files["AAPL"])
-    last = Inputs(
-        x=inputs.x[-500:], context=inputs.context[-500:], unit=inputs.unit[-500:], base=inputs.base[-500:],
-        sessions=inputs.sessions[-500:],
-    )  # fmt: skip
-    began = time.perf_counter()
-    model.predict(last)
-    print(f"\n500 forecasts, compiled already: {time.perf_counter() - began:.2f} s")

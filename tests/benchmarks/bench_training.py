@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from stockrnn.networks import fit_network
-from stockrnn.settings import Spec
+from stockrnn.specs import PriceSpec
 from stockrnn.windows import make_windows
 
 EPOCHS = 100
@@ -63,7 +63,7 @@ def test_twenty_tickers_in_one_process():
         values = np.random.default_rng(ticker).random(1258 + ticker)
         ends = []
         fit_network(
-            Spec().network,
+            PriceSpec().network,
             make_windows(values, lookback=40),
             epochs=2,
             seed=ticker,

@@ -42,12 +42,12 @@ def train_keras(training, epochs, seed):
 
 
 def train_ours(training, epochs, seed):
-    from stockrnn.pipeline.fit import fit_prices
-    from stockrnn.settings import Spec
+    from stockrnn.pipeline.price_model import fit_prices
+    from stockrnn.specs import PriceSpec
 
     ends = []
     fitted = fit_prices(
-        Spec(epochs=epochs), training, seed=seed, on_epoch=lambda _epoch, _loss: ends.append(time.perf_counter())
+        PriceSpec(epochs=epochs), training, seed=seed, on_epoch=lambda _epoch, _loss: ends.append(time.perf_counter())
     )
     return fitted.predict, fitted.losses, ends
 

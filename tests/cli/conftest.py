@@ -98,6 +98,8 @@ class Market:
 
 @pytest.fixture
 def market(monkeypatch) -> Market:
-    monkeypatch.setenv("STOCKRNN_SPECS", json.dumps({"tutorial": SMALL.model_dump()}))
+    idle = {"nightly": False}
+    monkeypatch.setenv("STOCKRNN_SPECS", json.dumps({"tutorial": SMALL.model_dump(), "quantile": idle}))
+    monkeypatch.setenv("STOCKRNN_SPEC", "tutorial")
     settings = load_settings()
     return Market(settings, open_store(settings))

@@ -5,15 +5,14 @@ import io
 import json
 
 import pytest
+from scenario import SMALL_TOML
 
 from stockrnn import __version__
-
-SPEC = "[specs.tutorial]\nlookback = 5\nlayers = 1\nunits = 4\nepochs = 2\n"
 
 
 @pytest.fixture
 def stored(cli, price_file, tmp_path):
-    (tmp_path / "stockrnn.toml").write_text(SPEC)
+    (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
     assert cli("prices", "import", price_file, "--ticker", "META", "--currency", "USD").code == 0
 
 
@@ -123,8 +122,8 @@ def test_status_fails_until_a_night_was_run(cli, stored):
 
 
 def test_the_database_can_be_made_by_hand(cli):
-    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0003\n"
-    assert cli("db", "current").out == "schema 0003, this version's is 0003\n"
+    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0004\n"
+    assert cli("db", "current").out == "schema 0004, this version's is 0004\n"
 
 
 def test_the_simulated_market_can_be_stored_without_a_night(cli):

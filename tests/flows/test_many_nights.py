@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 import pytest
+from scenario import SMALL_TOML
 
 from flows.nightly import run_nightly
 from stockrnn.calendars import load_calendar
@@ -14,7 +15,6 @@ from stockrnn.store.migrate import open_store
 
 SESSIONS = load_calendar("XNYS", through_year=2013).sessions(date(2011, 3, 1), date(2012, 3, 30))
 TICKERS = ["SIM-WALK", "SIM-SIGNAL"]
-SPEC = "[specs.tutorial]\nlookback = 5\nlayers = 1\nunits = 4\nepochs = 2\ntrain_sessions = 100\nevery = 'month'\n"
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def nights(request):
 
 
 def test_nights_in_a_row_leave_one_live_forecast_a_ticker_and_session(tmp_path, nights):
-    (tmp_path / "stockrnn.toml").write_text(SPEC)
+    (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
     for day in nights:
         now = datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
         night = run_nightly(tickers=TICKERS, as_of=now, source="simulated", spec=None, epochs=None)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from prefect.client.orchestration import get_client
-from scenario import FRIDAY_EVENING, evening
+from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.nightly import nightly, run_nightly
 from flows.progress import shown_by
@@ -14,12 +14,10 @@ from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 
-SPEC = "[specs.tutorial]\nlookback = 5\nlayers = 1\nunits = 4\nepochs = 2\ntrain_sessions = 200\n"
-
 
 @pytest.fixture(autouse=True)
 def _small_spec(tmp_path):
-    (tmp_path / "stockrnn.toml").write_text(SPEC)
+    (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
 
 
 def _run(tickers, **parameters):
@@ -117,7 +115,7 @@ def test_only_what_is_due_is_retrained():
 
 
 def test_epochs_replace_those_of_the_spec_for_one_night():
-    assert _run(["SIM-A"], epochs=3).epochs == 3
+    _run(["SIM-A"], epochs=3)
     assert [row.epochs for row in _dump("models")["models"]] == [3]
 
 
@@ -162,7 +160,7 @@ def test_the_caller_sees_tickers_and_epochs_as_they_pass():
         _run(["SIM-A"])
     assert recorder.seen == [
         ("begin", ("SIM-A",)),
-        ("SIM-A", "forecast", 2), ("SIM-A", 0), ("SIM-A", 1), ("SIM-A", 2),
-        ("SIM-A", "backtest of 2012-03", 2), ("SIM-A", 0), ("SIM-A", 1), ("SIM-A", 2),
+        ("SIM-A", "tutorial model", 2), ("SIM-A", 0), ("SIM-A", 1), ("SIM-A", 2),
+        ("SIM-A", "model for the backtest of 2012-03", 2), ("SIM-A", 0), ("SIM-A", 1), ("SIM-A", 2),
         ("finish", "SIM-A"),
     ]  # fmt: skip

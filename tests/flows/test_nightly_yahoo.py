@@ -2,18 +2,17 @@
 
 import pytest
 from present import present_yahoo
+from scenario import SMALL_TOML
 
 from flows.nightly import run_nightly
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 
-SPEC = "[specs.tutorial]\nlookback = 5\nlayers = 1\nunits = 4\nepochs = 2\ntrain_sessions = 200\n"
-
 
 @pytest.fixture
 def yahoo(monkeypatch, tmp_path):
-    (tmp_path / "stockrnn.toml").write_text(SPEC)
+    (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
     with present_yahoo(monkeypatch, "AAPL", "META") as present:
         yield present
 
@@ -54,10 +53,9 @@ def test_a_night_in_which_yahoo_is_down_is_a_failed_night_and_the_next_one_catch
 def test_a_ticker_whose_last_bar_is_late_gets_no_forecast_that_comes_too_late(yahoo):
     yahoo.server.hide("META", yahoo.last, until=yahoo.hidden_until)
     night = run_nightly(tickers=["META", "AAPL"])
-    (failed,) = night.failed
-    assert failed.ticker == "META"
-    assert "META: the last stored session is" in failed.error
-    assert "1 later ones have settled" in failed.error
+    assert night.failed == ("META",)
+    assert "META: the last stored session is" in night.summary
+    assert "1 later ones have settled" in night.summary
     assert rows("select ticker from forecasts") == [("AAPL",)]
     assert rows("select ticker, session, kind from price_issues") == [("META", str(yahoo.last), "missing_session")]
 

@@ -11,7 +11,7 @@ from stockrnn.networks import fit_network, predict_network
 from stockrnn.networks.tensorflow import keras
 from stockrnn.networks.training import _compile, shuffled_batches
 from stockrnn.registry import hash_bytes, pack_weights
-from stockrnn.settings import Spec
+from stockrnn.specs import PriceSpec
 from stockrnn.types import Network
 from stockrnn.windows import make_windows
 
@@ -38,7 +38,7 @@ def _plain_keras(network):
 
 
 def test_the_tutorials_network_has_four_lstm_layers_of_45_each_followed_by_dropout():
-    model = _compile(Spec().network).model
+    model = _compile(PriceSpec().network).model
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["HoistedLSTM", "Dropout"] * 4 + ["Dense"]
     assert [layer.units for layer in model.layers[:-1:2]] == [45] * 4
@@ -159,12 +159,12 @@ def test_memory_does_not_grow_with_the_number_of_tickers():
         "import resource\n"
         "import numpy as np\n"
         "from stockrnn.networks import fit_network\n"
-        "from stockrnn.settings import Spec\n"
+        "from stockrnn.specs import PriceSpec\n"
         "from stockrnn.windows import make_windows\n"
         "page = resource.getpagesize()\n"
         "for ticker in range(20):\n"
         "    values = np.random.default_rng(ticker).random(340 + ticker)\n"
-        "    fit_network(Spec().network, make_windows(values, lookback=40), epochs=2, seed=0)\n"
+        "    fit_network(PriceSpec().network, make_windows(values, lookback=40), epochs=2, seed=0)\n"
         "    if ticker in (1, 19):\n"
         "        print(int(open('/proc/self/statm').read().split()[1]) * page / 2**20)\n"
     )

@@ -16,7 +16,7 @@ MakeJob = Callable[..., Job]
 
 @pytest.fixture
 def settings(tmp_path) -> Settings:
-    return Settings(home=tmp_path / "home", specs={"tutorial": SMALL})
+    return Settings(home=tmp_path / "home", specs={"tutorial": SMALL}, spec="tutorial")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from scenario import SMALL, evening
 
 from stockrnn.calendars import load_calendar
 from stockrnn.errors import DamagedModelError, NotEnoughHistoryError, UnknownTickerError
-from stockrnn.pipeline.fit import restore
+from stockrnn.pipeline.restore import restore
 from stockrnn.pipeline.retrain import retrain_if_due
 from stockrnn.pipeline.update import update_simulated
 from stockrnn.store.engine import reading, writing
@@ -35,7 +35,7 @@ def test_the_first_night_trains_and_the_second_does_not(job):
 
 def test_a_model_says_what_made_it(job):
     model = retrain_if_due(job).model
-    assert (str(model.cutoff), model.target, model.lookback, model.epochs) == ("2012-03-30", "open", 5, 2)
+    assert (str(model.cutoff), model.target, model.lookback, model.epochs) == ("2012-03-16", "open", 5, 2)
     assert model.windows == 200 - 5
     assert model.config["network"]["units"] == 4
     assert set(model.versions) == {"keras", "numpy", "tensorflow"}
@@ -49,8 +49,8 @@ def test_a_model_is_due_again_after_a_week_of_sessions(make_job, job):
     update_simulated(monday)
     assert retrain_if_due(thursday).reason is None  # 4 sessions later
     due = retrain_if_due(monday)  # the 5th: Friday 6 April was a holiday
-    assert due.reason == "the last model knows nothing after 2012-03-30, 5 sessions ago"
-    assert str(due.model.cutoff) == "2012-04-09"
+    assert due.reason == "the last training was on 2012-03-30, 5 sessions ago"
+    assert str(due.candidate.cutoff) == "2012-03-23"  # ten sessions are kept for the trial
 
 
 def test_a_changed_spec_is_due_at_once(make_job, job):
@@ -68,7 +68,7 @@ def test_forcing_the_same_training_keeps_the_model_that_stands(job):
 def test_training_never_sees_a_session_after_the_cutoff(make_job, job):
     update_simulated(make_job(as_of=evening(2012, 6, 29)))
     model = retrain_if_due(job).model  # as of March, with prices up to June in the store
-    assert str(model.cutoff) == "2012-03-30"
+    assert str(model.cutoff) == "2012-03-16"
     other = make_job("SIM-FAT", as_of=evening(2012, 6, 29))
     assert retrain_if_due(other).model.data_sha256 != model.data_sha256
 
@@ -86,7 +86,7 @@ def test_a_stored_model_predicts_the_same_numbers_in_a_new_process(job, settings
     here = restore(model).predict(window)[0]
     code = (
         "import numpy as np\n"
-        "from stockrnn.pipeline.fit import restore\n"
+        "from stockrnn.pipeline.restore import restore\n"
         "from stockrnn.settings import Settings\n"
         "from stockrnn.store.engine import reading\n"
         "from stockrnn.store.migrate import open_store\n"

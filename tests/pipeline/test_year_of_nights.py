@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from holdouts import run_holdout
 
 from stockrnn import networks
-from stockrnn.backtest import find_verdict, run_holdout, split_holdout
+from stockrnn.backtest import find_verdict, split_holdout
 from stockrnn.calendars import load_calendar
 from stockrnn.evidence import decide_verdict
 from stockrnn.pipeline import replay
@@ -17,8 +18,9 @@ from stockrnn.pipeline.replay import replay_all
 from stockrnn.pipeline.retrain import retrain_if_due
 from stockrnn.pipeline.score import score_forecasts
 from stockrnn.pipeline.update import update_simulated
-from stockrnn.settings import Settings, Spec
+from stockrnn.settings import Settings
 from stockrnn.sources.simulated import FIRST_SESSION, RANDOM_WALK, SIGNAL, simulate_bars
+from stockrnn.specs import PriceSpec
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.types import Span
@@ -26,9 +28,9 @@ from stockrnn.types import Span
 NEW_YORK = load_calendar("XNYS", through_year=2014)
 NIGHTS = NEW_YORK.sessions(date(2012, 1, 3), date(2013, 6, 28))[:250]
 TICKERS = (RANDOM_WALK, SIGNAL)
-SPEC = Spec(
+SPEC = PriceSpec(
     lookback=2, layers=1, units=8, dropout=0.0, epochs=200, batch_size=64, learning_rate=0.01, train_sessions=480,
-    every="month",
+    every="week", mode="full",
 )  # fmt: skip
 
 

@@ -1,0 +1,78 @@
+"""What a trained model says, of whichever kind it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pandas as pd
+
+from stockrnn.types import Target, Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a model says of the next session.
+
+    Attributes
+    ----------
+    intervals
+        `lower_80` to `upper_95`; empty where the model names one price alone.
+    quantiles
+        Level to price; None where the model names one price alone.
+    window_sha256
+        Checksum of everything that went into the model.
+    """
+
+    predicted: float
+    window_sha256: str
+    intervals: dict[str, float] = field(default_factory=dict)
+    quantiles: dict[str, float] | None = None
+
+
+class Fitted(Protocol):
+    """A trained model, ready to forecast."""
+
+    @property
+    def windows(self) -> int:
+        """How many windows it learned from."""
+
+    @property
+    def loss(self) -> float:
+        """What `types.Model` says of it."""
+
+    @property
+    def epoch_losses(self) -> Sequence[float]:
+        """Return the loss of each epoch, where it was trained just now."""
+
+    def to_weights(self) -> Weights:
+        """Return all its arrays, in a fixed order."""
+
+    def to_config(self) -> dict[str, Any]:
+        """Return what else it takes to rebuild it, as JSON."""
+
+    def forecast_next(self, bars: pd.DataFrame, *, target: Target, days_ahead: int) -> Prediction | None:
+        """Forecast the session after the last bar; None where too few bars are known.
+
+        Parameters
+        ----------
+        bars
+            Index `session`, ascending; columns `BAR_COLUMNS`.
+        days_ahead
+            Calendar days from the last bar to that session.
+        """
+
+    def forecast_known(self, bars: pd.DataFrame, sessions: pd.DatetimeIndex, *, target: Target) -> pd.DataFrame:
+        """Forecast stored sessions, each from the bars before it.
+
+        Parameters
+        ----------
+        sessions
+            Consecutive ones of `bars`.
+
+        Returns
+        -------
+        DataFrame
+            Index `session`: those of them that enough bars are known before. `predicted`, and `INTERVAL_COLUMNS`
+            where the model names quantiles, in quote currency; `output`, a number of the network itself, which is
+            constant where the network is dead.
+        """

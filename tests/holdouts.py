@@ -1,0 +1,16 @@
+"""A holdout forecast by a plain function, as the pipeline does it with a network."""
+
+import numpy as np
+import pandas as pd
+
+from stockrnn.backtest import set_beside
+
+
+def run_holdout(split, close, *, lookback, fit):
+    """Fit on the training values (T,), forecast from windows (N, lookback, 1), set beside what came."""
+    predict = fit(split.training.to_numpy(dtype=np.float64))
+    values = split.inputs.to_numpy(dtype=np.float64)
+    windows = np.stack([values[i - lookback : i] for i in range(lookback, len(values))])
+    return set_beside(
+        split, close, pd.DataFrame({"predicted": predict(windows[:, :, np.newaxis])}, index=split.held_out)
+    )
