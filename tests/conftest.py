@@ -3,14 +3,24 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from stockrnn.settings import Settings
+
+# the same examples each time, so that a change is not judged by luck; with --all-nights new ones are drawn
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("drawn", deadline=None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what takes minutes and is not needed every time."""
     parser.addoption("--all-nights", action="store_true", help="all nights of the tests that take minutes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose where the examples of property tests come from."""
+    hypothesis.settings.load_profile("drawn" if config.getoption("--all-nights") else "same")
 
 
 @pytest.fixture(scope="session")

@@ -16,4 +16,9 @@ from leaderboard
 where
     (cast(:ticker as varchar) is null or leaderboard.ticker = :ticker)
     and (cast(:spec as varchar) is null or leaderboard.spec = :spec)
-order by leaderboard.ticker, leaderboard.spec, leaderboard.holdout_from
+order by
+    leaderboard.ticker,
+    leaderboard.spec,
+    leaderboard.holdout_from,
+    leaderboard.created_at,
+    leaderboard.backtest_id

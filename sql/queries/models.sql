@@ -1,7 +1,7 @@
 -- Which models there are, what they were trained on and what that cost.
 -- params: ticker (default: all)
 select
-    models.ticker,
+    coalesce(models.ticker, 'all ' || models.market) as ticker,
     models.spec,
     models.target,
     models.trained_from,
@@ -11,7 +11,13 @@ select
     models.loss,
     models.train_seconds,
     models.trained_at,
+    models.parent_model_id,
     models.model_id
 from models
-where cast(:ticker as varchar) is null or models.ticker = :ticker
-order by models.ticker, models.spec, models.cutoff, models.trained_at
+where cast(:ticker as varchar) is null or models.ticker = :ticker or models.ticker is null
+order by
+    coalesce(models.ticker, 'all ' || models.market),
+    models.spec,
+    models.cutoff,
+    models.trained_at,
+    models.model_id

@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -96,8 +96,8 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def compact(engine: Engine) -> None:
     """Give space that was freed back to the disk; Postgres does so by itself."""
     if engine.dialect.name == "sqlite":
-        with _explained(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM")
+        with _explained(), closing(engine.raw_connection()) as connection:  # outside of any transaction
+            connection.cursor().execute("VACUUM")
 
 
 @contextmanager

@@ -62,12 +62,12 @@ def test_rows_kept_aside_are_counted_and_can_be_looked_up(cli, price_file, store
 def test_retrain_then_forecast_then_report(cli, stored, tmp_path):
     trained = cli("retrain", "--ticker", "META")
     assert trained.code == 0
-    assert "META: trained META-open-tutorial-2020-01-31-" in trained.out
+    assert "META: tutorial: trained from scratch (no model yet): META-open-tutorial-2020-01-16-" in trained.out
     assert "no training due" in cli("retrain", "--ticker", "META").out
     forecast = cli("forecast", "--ticker", "META")
     assert forecast.code == 0
     row = forecast.out.splitlines()[2].split()
-    assert row[:4] == ["META", "open", "2020-01-31", "2020-02-03"]
+    assert row[:5] == ["META", "tutorial", "open", "2020-01-31", "2020-02-03"]
     assert row[-1] == "hindcast"
     report = cli("report", "--ticker", "META")
     assert (tmp_path / report.out.strip()).read_bytes().startswith(b"\x89PNG")
@@ -89,14 +89,14 @@ def test_a_backtest_shows_what_it_learned_from_and_every_metric_beside_naive(cli
 def test_of_two_tickers_the_bad_one_is_named_and_the_good_one_done(cli, stored):
     result = cli("retrain", "--ticker", "NOPE", "--ticker", "META")
     assert result.code == 1
-    assert "META: trained" in result.out
+    assert "META: tutorial: trained from scratch" in result.out
     assert "error: NOPE: no prices are stored" in result.err
 
 
 def test_a_log_has_plain_lines_and_no_bars(cli, stored):
     result = cli("retrain", "--ticker", "META")
     (line,) = result.err.splitlines()
-    assert line.endswith("INFO META: training 2 epochs for the model")
+    assert line.endswith("INFO META: training the tutorial model, at most 2 epochs")
     assert "\x1b" not in result.err + result.out
 
 

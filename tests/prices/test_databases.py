@@ -1,7 +1,7 @@
 """The same migrations, views and queries on SQLite and on a real Postgres."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import alembic.command
 import pytest
@@ -14,13 +14,21 @@ from sqlalchemy import inspect, text
 from stockrnn.settings import Settings
 from stockrnn.store import migrate
 from stockrnn.store.engine import make_engine, reading, writing
+from stockrnn.store.promotions import read_champion, read_promotions
 from stockrnn.store.queries import get_query, list_queries, run_query
 from stockrnn.store.schema import METADATA
+from stockrnn.types import Scope
 
 OLD = (
     "insert into instruments values ('META', 'XNYS', 'USD', '2024-01-02', '2024-01-02', true)",
     "insert into prices values ('META', '2024-01-02', 1, 2, 0.5, 1.5, 1.5, 100, 'csv', '2024-01-03 00:00:00+00:00')",
 )
+
+
+MODEL = """insert into models (model_id, spec, ticker, target, lookback, trained_from, cutoff, seed, epochs, loss,
+windows, weights, weights_sha256, config, data_sha256, versions, trained_at, train_seconds)
+values ('m1', 'tutorial', 'META', 'open', 40, '2019-01-02', '2024-01-02', 0, 100, 0.1,
+1218, '', 'a', '{}', 'b', '{}', '2024-01-03 00:00:00.000000', 1.5)"""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -54,6 +62,28 @@ def test_a_store_of_the_first_schema_is_upgraded_with_its_rows(empty):
         assert connection.execute(text("select close from prices")).scalar_one() == 1.5
         health = run_query(connection, get_query("price_health"), {})
     assert str(health.rows[0][3]) == "2024-01-02"
+    engine.dispose()
+
+
+def test_the_models_of_a_store_without_promotions_are_taken_as_having_been_in_use(empty):
+    engine = make_engine(empty)
+    with writing(engine) as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        alembic.command.upgrade(config, "0001")
+        for statement in OLD:
+            connection.execute(text(statement.replace("'csv'", "'simulated'")))
+        alembic.command.upgrade(config, "0003")
+        connection.execute(text(MODEL))
+    migrate.upgrade(engine)
+    scope = Scope(spec="tutorial", target="open", ticker="META", market="simulated")
+    evening = datetime(2024, 1, 2, 22, tzinfo=UTC)
+    with reading(engine) as connection:
+        assert read_champion(connection, scope, as_of=evening, cutoff=date(2024, 1, 2)).model_id == "m1"
+        assert read_champion(connection, scope, as_of=evening - timedelta(days=1), cutoff=date(2024, 1, 2)) is None
+        (decision,) = read_promotions(connection, scope)
+    assert (decision.decision, decision.reason) == ("promoted", "in use before promotions were written down")
+    assert decision.as_of == datetime(2024, 1, 2, tzinfo=UTC)
     engine.dispose()
 
 

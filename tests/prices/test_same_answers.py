@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from nights import NEW_YORK
 from pydantic import SecretStr
-from scenario import SMALL
+from scenario import SMALL, SMALL_QUANTILE
 from sqlalchemy import Engine, insert, select, text
 
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
@@ -37,7 +37,7 @@ OWN = {"recorded_at"}
 @pytest.fixture(scope="module")
 def sqlite(tmp_path_factory) -> Iterator[Engine]:
     """Thirty nights of two tickers, two of them missed; then a split, an action and an issue."""
-    settings = Settings(home=tmp_path_factory.mktemp("same"), specs={"tutorial": SMALL, "other": SMALL})
+    settings = Settings(home=tmp_path_factory.mktemp("same"), specs={"tutorial": SMALL, "quantile": SMALL_QUANTILE})
     engine = open_store(settings)
     for at, day in enumerate(NIGHTS):
         now = datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
@@ -67,7 +67,7 @@ def _run_night(settings: Settings, engine: Engine, now: datetime) -> None:
             update_simulated(job)
             score_forecasts(job)
             retrain_if_due(job)
-            backtest_holdout(job, last_whole_month(job))
+            backtest_holdout(job, last_whole_month(job), in_use=True)
             forecast_next(job)
     with writing(engine) as connection:
         write_run_end(connection, key["run_id"], state="completed", ended_at=now, error=None)
@@ -96,7 +96,9 @@ def ask(engine, name):
 def look(engine, view):
     with reading(engine) as connection:
         result = connection.execute(text(f"select * from {view}"))
-        return tuple(result.keys()), sorted((tuple(row) for row in result), key=lambda row: str(row[:4]))
+        return tuple(result.keys()), sorted(
+            (tuple(row) for row in result), key=lambda row: (str(row[:4]), str(row[-1]))
+        )
 
 
 def assert_same_rows(found, expected):

@@ -11,10 +11,11 @@ from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import write_forecast
 from stockrnn.store.migrate import sql_folder
 from stockrnn.store.models import write_model
+from stockrnn.store.promotions import write_promotion
 from stockrnn.store.queries import get_query, list_queries, run_query
 from stockrnn.store.runs import write_run_end, write_run_start
 from stockrnn.store.scores import write_missed, write_scores
-from stockrnn.types import Action, MissedNight, PriceIssue, Score, Span
+from stockrnn.types import Action, MissedNight, PriceIssue, Promotion, Score, Span
 
 FILES = sorted((sql_folder() / "queries").glob("*.sql"))
 NAMES = [path.stem for path in FILES]
@@ -48,6 +49,21 @@ def filled(engine, write, make_model, make_forecast, make_backtest, simulate_clo
         for ticker, spec in (("META", "tutorial"), ("META", "small"), ("AAPL", "tutorial")):
             name = {"ticker": ticker, "spec": spec}
             write_model(connection, make_model(model_id=f"m-{ticker}-{spec}", **name))
+            decided = {"model_id": f"m-{ticker}-{spec}", "previous_model_id": None, "decision": "promoted"}
+            write_promotion(
+                connection,
+                Promotion(
+                    promotion_id=f"p-{ticker}-{spec}",
+                    target="open",
+                    market="simulated",
+                    reason="there is no model yet",
+                    evidence={},
+                    as_of=NOON,
+                    decided_at=NOON,
+                    **decided,
+                    **name,
+                ),
+            )
             for kind, day in (("hindcast", 4), ("live", 4), ("live", 3)):
                 write_forecast(
                     connection,

@@ -11,7 +11,7 @@ from stockrnn.errors import StoreError
 from stockrnn.store.backtests import read_backtest, read_latest_backtest, write_backtest
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import read_forecast, read_last_cutoff, read_latest_forecast, write_forecast
-from stockrnn.store.models import read_latest_model, read_model, write_model
+from stockrnn.store.models import read_model, write_model
 from stockrnn.store.runs import Run, read_last_run, write_run_end, write_run_start
 from stockrnn.store.schema import UtcDateTime, backtest_metrics, backtests, forecasts, models, runs
 from stockrnn.types import Span
@@ -58,30 +58,6 @@ def test_a_model_that_is_stored_stands(engine, save, make_model):
     save(write_model, make_model(loss=99.0, weights=b"other"))
     assert load(engine, read_model, "META-open-tutorial-1") == make_model()
     assert count(engine, models) == 1
-
-
-def test_the_latest_model_knows_nothing_after_the_cutoff(engine, save, make_model):
-    for day in (3, 8):
-        save(write_model, make_model(model_id=f"m{day}", cutoff=date(2024, 1, day)))
-    found = {day: load(engine, read_latest_model, **KEY, cutoff=date(2024, 1, day)) for day in (2, 3, 4, 7, 8, 9)}
-    assert {day: model and model.model_id for day, model in found.items()} == {
-        2: None,
-        3: "m3",
-        4: "META-open-tutorial-1",
-        7: "META-open-tutorial-1",
-        8: "m8",
-        9: "m8",
-    }
-
-
-def test_of_models_with_the_same_cutoff_the_one_trained_last_counts(engine, save, make_model):
-    save(write_model, make_model(model_id="a", trained_at=NOON + timedelta(hours=1)), make_model(model_id="z"))
-    assert load(engine, read_latest_model, **KEY, cutoff=date(2024, 1, 4)).model_id == "a"
-
-
-@pytest.mark.parametrize("other", [{"ticker": "AAPL"}, {"target": "close"}, {"spec": "small"}])
-def test_models_of_another_ticker_target_or_spec_do_not_count(engine, save, other):
-    assert load(engine, read_latest_model, **(KEY | other), cutoff=date(2024, 1, 4)) is None
 
 
 def test_a_forecast_comes_back_as_it_was_issued(engine, save, make_forecast):
