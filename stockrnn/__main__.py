@@ -2,4 +2,5 @@
 
 from stockrnn.cli import main
 
-main()
+if __name__ == "__main__":  # a process that trains reads this file, too
+    main()
