@@ -18,10 +18,13 @@ from sqlalchemy import Engine
 from flows import tasks
 from flows.progress import current_progress
 from stockrnn.errors import StockrnnError
+from stockrnn.pipeline.apart import PatientTrainer, process_trainer
 from stockrnn.pipeline.feed import open_feed
 from stockrnn.pipeline.forecast import Issued
 from stockrnn.pipeline.job import Job, require_fresh
+from stockrnn.pipeline.retrain import Retrained
 from stockrnn.pipeline.tickers import choose_specs, choose_tickers
+from stockrnn.pipeline.train import Trainer
 from stockrnn.pipeline.watch import find_warnings
 from stockrnn.settings import Settings, load_settings
 from stockrnn.store.engine import writing
@@ -40,6 +43,7 @@ class Outcome:
 
     ticker: str
     spec: str
+    retrained: Retrained | None = None
     issued: Issued | None = None
     backtest: Backtest | None = None
     report: Path | None = None
@@ -52,14 +56,32 @@ class Night:
 
     Attributes
     ----------
-    warnings
+    notes
         What is to be said of the models in use.
     """
 
     as_of: datetime
     outcomes: tuple[Outcome, ...]
     leaderboard: Path | None = None
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def broken_trainings(self) -> tuple[str, ...]:
+        """The trainings that failed while a model in use could go on: a line each, one for all that share a model."""
+        lines = {
+            one.retrained.failure: (
+                f"{one.retrained.model.ticker or 'all tickers'}: the training of {one.spec} failed, "
+                f"{one.retrained.model.model_id} stays in use: {one.retrained.failure}"
+            )
+            for one in self.outcomes
+            if one.retrained and one.retrained.failure
+        }
+        return tuple(lines.values())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What did not fail the night and is to be said of it."""
+        return self.broken_trainings + self.notes
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -135,17 +157,18 @@ def nightly(
         ]
         for ticker in chosen
     }
+    trainer = PatientTrainer(process_trainer())
     failed = _update_prices(settings, [of_ticker[0] for of_ticker in jobs.values()], source)
     outcomes = [
         outcome
         for ticker, of_ticker in jobs.items()
-        for outcome in _run_ticker(of_ticker, source, failed.get(ticker))
+        for outcome in _run_ticker(of_ticker, source, trainer, failed.get(ticker))
     ]
     night = Night(
         as_of=moment,
         outcomes=tuple(outcomes),
         leaderboard=_draw_leaderboard(settings, engine, moment),
-        warnings=_find_warnings(settings, engine, moment, simulated=source == "simulated"),
+        notes=find_warnings(settings, engine, as_of=moment, simulated=source == "simulated"),
     )
     return _end_run(engine, run_id, night)
 
@@ -180,27 +203,27 @@ def _update_prices(settings: Settings, jobs: Sequence[Job], source: SourceName) 
     return failed
 
 
-def _run_ticker(jobs: Sequence[Job], source: SourceName, failure: str | None) -> list[Outcome]:
+def _run_ticker(jobs: Sequence[Job], source: SourceName, trainer: Trainer, failure: str | None) -> list[Outcome]:
     """Run all other steps for one ticker, spec by spec; whatever goes wrong stays with it."""
     if failure is not None:
         outcomes = [Outcome(ticker=job.ticker, spec=job.spec_name, error=failure) for job in jobs]
     else:
-        outcomes = [_run_spec(job, source) for job in jobs]
+        outcomes = [_run_spec(job, source, trainer) for job in jobs]
         outcomes = _draw_report(jobs, outcomes)
     current_progress().finish(jobs[0].ticker)
     return outcomes
 
 
-def _run_spec(job: Job, source: SourceName) -> Outcome:
+def _run_spec(job: Job, source: SourceName, trainer: Trainer) -> Outcome:
     done: dict[str, Any] = {}
     failed: dict[str, str] = {}
     with _keeping_failures(job, failed):
         tasks.score(job)
         if source == "yahoo":
             require_fresh(job)
-        tasks.retrain(job)
+        done["retrained"] = tasks.retrain(job, trainer)
         # before the forecast, whose intervals rest on past errors: on a first night there are no others
-        done["backtest"] = tasks.backtest(job)
+        done["backtest"] = tasks.backtest(job, trainer)
         done["issued"] = tasks.forecast(job)
     return Outcome(ticker=job.ticker, spec=job.spec_name, error=failed.get(job.ticker), **done)
 
@@ -217,13 +240,6 @@ def _draw_report(jobs: Sequence[Job], outcomes: list[Outcome]) -> list[Outcome]:
             outcomes[place] = replace(outcome, error=failed[job.ticker])
         break
     return outcomes
-
-
-def _find_warnings(settings: Settings, engine: Engine, as_of: datetime, *, simulated: bool) -> tuple[str, ...]:
-    warnings = find_warnings(settings, engine, as_of=as_of, simulated=simulated)
-    for warning in warnings:
-        LOG.warning("%s", warning)
-    return warnings
 
 
 def _draw_leaderboard(settings: Settings, engine: Engine, as_of: datetime) -> Path | None:
@@ -272,6 +288,9 @@ def _start_run(engine: Engine, as_of: datetime, wall: datetime, parameters: dict
 
 
 def _end_run(engine: Engine, run_id: str, night: Night) -> State[Night]:
+    for warning in night.warnings:
+        LOG.warning("%s", warning)
+    said = [night.summary] if night.failed else []
     all_failed = all(outcome.error for outcome in night.outcomes)
     with writing(engine) as connection:
         write_run_end(
@@ -279,7 +298,7 @@ def _end_run(engine: Engine, run_id: str, night: Night) -> State[Night]:
             run_id,
             state="failed" if all_failed else "completed",
             ended_at=datetime.now(UTC),
-            error=night.summary if night.failed else None,
+            error="; ".join([*said, *night.broken_trainings]) or None,
         )
     make_state = Failed if all_failed else Completed
     return make_state(message=night.summary, data=night)

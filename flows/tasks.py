@@ -1,6 +1,5 @@
 """The steps of the night as Prefect tasks. Nothing is cached: what is done already, the database knows."""
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +11,6 @@ from sqlalchemy import Engine
 
 from flows.progress import announcing, current_progress
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
-from stockrnn.pipeline.apart import process_trainer
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
 from stockrnn.pipeline.feed import Feed
 from stockrnn.pipeline.forecast import Issued, forecast_next
@@ -20,12 +18,12 @@ from stockrnn.pipeline.job import Job
 from stockrnn.pipeline.report import write_leaderboard, write_report
 from stockrnn.pipeline.retrain import Retrained, describe_retrained, retrain_if_due
 from stockrnn.pipeline.score import Scored, score_forecasts
+from stockrnn.pipeline.train import Trainer
 from stockrnn.settings import Settings
 from stockrnn.types import Backtest
 
 P = ParamSpec("P")
 R = TypeVar("R")
-LOG = logging.getLogger("stockrnn")
 
 
 def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -57,15 +55,13 @@ def score(job: Job) -> Scored:
 
 
 @_step("retrain")
-def retrain(job: Job) -> Retrained:
+def retrain(job: Job, trainer: Trainer) -> Retrained:
     """Train the ticker's model if it is due, and take it into use unless it may be worse."""
     progress = current_progress()
     shown = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.most_epochs)
-    retrained = retrain_if_due(job, trainer=process_trainer(), on_epoch=shown)
+    retrained = retrain_if_due(job, trainer=trainer, on_epoch=shown)
     for line in describe_retrained(retrained, spec=job.spec_name):
         progress.step(job.ticker, line)
-    if retrained.failure:
-        LOG.warning("%s: the training of %s failed: %s", job.ticker, job.spec_name, retrained.failure)
     return retrained
 
 
@@ -85,13 +81,13 @@ def forecast(job: Job) -> Issued:
 
 
 @_step("backtest")
-def backtest(job: Job) -> Backtest | None:
+def backtest(job: Job, trainer: Trainer) -> Backtest | None:
     """Backtest the last whole month; None where the history is too short for it."""
     progress = current_progress()
     holdout = last_whole_month(job)
     shown = announcing(progress, job.ticker, f"model for the backtest of {holdout}", epochs=job.spec.most_epochs)
     try:
-        done = backtest_holdout(job, holdout, in_use=True, trainer=process_trainer(), on_epoch=shown)
+        done = backtest_holdout(job, holdout, in_use=True, trainer=trainer, on_epoch=shown)
     except (HoldoutError, NotEnoughHistoryError) as error:
         progress.step(job.ticker, f"{job.spec_name}: no backtest: {error}")
         return None

@@ -1,11 +1,13 @@
 """Promotion on planted cases: how often a worse, an equal and a broken candidate passes."""
 
 import math
+from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from stockrnn.promotion import MARGIN, count_sessions_needed, decide_promotion
+from stockrnn.promotion import MARGIN, choose_champions, count_sessions_needed, decide_promotion, find_fault
 
 TICKERS = 5
 DECISIONS = 500
@@ -77,15 +79,55 @@ def test_a_broken_candidate_is_never_promoted(breaking):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_year_of_candidates_each_a_little_worse_stays_within_the_margin(seed):
-    qualities = {"start": 1.0}
-    in_use = 1.0
-    for week in range(52):
+    start = date(2020, 1, 6)
+    qualities, in_use = {"start": 1.0}, [("start", start)]
+    for week in range(1, 53):
         market = Market(1000 * seed + week, SESSIONS)
-        champions = {name: market.make(quality) for name, quality in qualities.items()}
-        quality = in_use * 1.01
+        champions = {name: market.make(qualities[name]) for name in choose_champions(in_use)}
+        quality = qualities[in_use[0][0]] * 1.01
         if decide_promotion(market.make(quality), champions, clusters=market.clusters).promoted:
-            in_use = qualities[f"week {week}"] = quality
-    assert 1.0 < in_use <= 1 + MARGIN
+            qualities[f"week {week}"] = quality
+            in_use.insert(0, (f"week {week}", start + timedelta(weeks=week)))
+    assert 1.0 < qualities[in_use[0][0]] <= 1 + MARGIN
+
+
+def test_champions_are_the_one_in_use_and_the_first_of_each_month():
+    days = [
+        date(2024, 3, 8),
+        date(2024, 3, 4),
+        date(2024, 2, 26),
+        date(2024, 2, 5),
+        date(2024, 2, 1),
+        date(2023, 3, 9),
+    ]
+    in_use = [(f"{day}", day) for day in days]
+    assert choose_champions(in_use) == ["2024-03-08", "2024-03-04", "2024-02-01", "2023-03-09"]
+    assert choose_champions(in_use[:1]) == ["2024-03-08"]
+    assert choose_champions([]) == []
+    nights = [(str(day), day) for day in (date(2024, 12, 31) - timedelta(days=n) for n in range(365))]
+    assert len(choose_champions(nights)) == 13
+
+
+def make_tried(predicted, *, output=None, close=(10.0, 11.0, 12.0)):
+    columns = {"predicted": predicted, "output": predicted if output is None else output, "last_close": close}
+    return pd.DataFrame(columns | {"actual": [10.5, 11.5, math.nan]})
+
+
+@pytest.mark.parametrize(
+    ("tried", "fault"),
+    [
+        (make_tried([10.0, 11.0, 12.0]), None),
+        (make_tried([10.0, math.nan, 12.0]), "some of its forecasts are no numbers"),
+        (make_tried([10.0, math.inf, 12.0]), "some of its forecasts are no numbers"),
+        (make_tried([10.0, 10.0, 10.0]), "its network says the same whatever came before"),
+        (make_tried([10.0, 11.0, 12.0], output=[2.0, 2.0, 2.0]), "its network says the same whatever came before"),
+        (make_tried([10.0, 10.0, 10.0], close=(10.0, 10.0, 10.0)), None),
+        (make_tried([10.0, 11.0, 12.0]).iloc[:1], None),
+        (make_tried([10.0, 11.0, 12.0]).iloc[:0], None),
+    ],
+)
+def test_what_is_broken_is_named(tried, fault):
+    assert find_fault(tried) == fault
 
 
 def test_the_best_champion_is_the_measure_not_the_last():

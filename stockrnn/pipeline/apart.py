@@ -3,11 +3,13 @@
 import multiprocessing
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
+
+import pandas as pd
 
 from stockrnn.errors import HoldoutError, StockrnnError, TrainingError
 from stockrnn.pipeline.prediction import Fitted
@@ -70,6 +72,32 @@ class ProcessTrainer:
         self._process = self._pipe = None
         how = f"was killed ({signal.Signals(-code).name})" if code is not None and code < 0 else f"ended ({code})"
         return f"the process that trained {how}, most often for want of memory; make units or most_windows less"
+
+
+class PatientTrainer:
+    """Trains once what all tickers share: a training that failed fails again at once, for as long as this lives.
+
+    A model for all tickers is asked for at each of them; without this, a night would run out of memory at each.
+    """
+
+    def __init__(self, trainer: Callable[..., Fitted]) -> None:
+        self._trainer = trainer
+        self._failed: dict[object, StockrnnError] = {}
+
+    def __call__(self, spec: object, bars: Mapping[str, pd.DataFrame], **options: Any) -> Fitted:  # noqa: ANN401  # see `fit_model`
+        """Return what the trainer returns; raise what it raised for the same bars before."""
+        key = (
+            spec,
+            *((ticker, len(known), known.index[-1]) for ticker, known in bars.items()),
+            options.get("start") is None,
+        )
+        if key in self._failed:
+            raise self._failed[key]
+        try:
+            return self._trainer(spec, bars, **options)
+        except (HoldoutError, TrainingError) as error:
+            self._failed[key] = error
+            raise
 
 
 @cache

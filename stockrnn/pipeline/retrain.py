@@ -86,9 +86,9 @@ def retrain_if_due(
         return Retrained(model=plan.champion)
     universe = read_universe(job, scope, history)
     bars = universe.training(job.spec.train_sessions)
-    if _is_done(plan, name_model(job, scope, bars, parent=plan.parent) if bars else ""):
-        assert plan.champion is not None  # noqa: S101  # what `_is_done` asks first
-        return Retrained(model=plan.champion)
+    made = _find_made(plan, name_model(job, scope, bars, parent=plan.parent) if bars else "")
+    if made is not None:
+        return Retrained(model=_require(job, scope, plan.champion, made))
     try:
         candidate = train_model(job, scope, bars, parent=plan.parent, trainer=trainer, on_epoch=on_epoch)
     except (TrainingError, HoldoutError) as error:
@@ -125,9 +125,7 @@ def _decide(job: Job, scope: Scope, universe: Universe, plan: _Plan, candidate: 
     with writing(job.engine) as connection:
         write_model(connection, candidate)
         write_promotion(connection, decision)
-    model = candidate if decision.decision == "promoted" else plan.champion
-    if model is None:
-        raise TrainingError(f"{job.ticker}: the first model of {scope.spec} is not fit for use: {decision.reason}")
+    model = candidate if decision.decision == "promoted" else _require(job, scope, plan.champion, decision)
     return Retrained(model=model, candidate=candidate, reason=plan.reason, decision=decision)
 
 
@@ -197,6 +195,13 @@ def _known_through(decision: Promotion, model: Model) -> date:
     return date.fromisoformat(written) if written else model.cutoff
 
 
-def _is_done(plan: _Plan, model_id: str) -> bool:
-    """Whether the very same training was decided on already: the same data, spec, seed and versions."""
-    return plan.champion is not None and any(decision.model_id == model_id for decision in plan.decisions)
+def _find_made(plan: _Plan, model_id: str) -> Promotion | None:
+    """Return the decision on the very same training: the same data, spec, seed and versions; None where it is new."""
+    return next((decision for decision in plan.decisions if decision.model_id == model_id), None)
+
+
+def _require(job: Job, scope: Scope, champion: Model | None, decision: Promotion) -> Model:
+    """Return the model that stays in use after a decision; there is none where the first candidate is refused."""
+    if champion is None:
+        raise TrainingError(f"{job.ticker}: the first model of {scope.spec} is not fit for use: {decision.reason}")
+    return champion

@@ -9,7 +9,7 @@ from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.nightly import nightly, run_nightly
 from flows.progress import shown_by
-from stockrnn.errors import UsageError
+from stockrnn.errors import TrainingError, UsageError
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
@@ -124,6 +124,65 @@ def test_a_history_too_short_for_a_backtest_is_still_forecast():
     assert night.failed == ()
     assert night.outcomes[0].backtest is None
     assert night.outcomes[0].report.exists()
+
+
+BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmost_windows = 800\nvalidation_sessions = 40\n")
+
+
+def test_a_night_works_on_every_nightly_spec_and_trains_once_what_all_tickers_share(tmp_path):
+    (tmp_path / "stockrnn.toml").write_text(BOTH)
+    night = _run(["SIM-A", "SIM-B"])
+    assert [(one.ticker, one.spec) for one in night.outcomes] == [
+        ("SIM-A", "tutorial"), ("SIM-A", "quantile"), ("SIM-B", "tutorial"), ("SIM-B", "quantile")
+    ]  # fmt: skip
+    assert night.summary == "2 of 2 tickers done"
+    assert [one.report is not None for one in night.outcomes] == [True, False, True, False]
+    dump = _dump("models", "forecasts", "promotions")
+    assert sorted(str(row.ticker) for row in dump["models"]) == ["None", "SIM-A", "SIM-B"]
+    assert len(dump["forecasts"]) == 4
+    assert {row.decision for row in dump["promotions"]} == {"promoted"}
+    assert _run(["SIM-A", "SIM-B"], spec="quantile").outcomes[0].spec == "quantile"
+
+
+def _break_trainings(monkeypatch, *, spec):
+    """Let every training of a spec end as if its process had been killed; return the calls."""
+    from flows import nightly as flow
+
+    calls = []
+    trainer = flow.process_trainer()
+
+    def train(config, bars, **options):
+        if config.kind != spec:
+            return trainer(config, bars, **options)
+        calls.append(sorted(bars))
+        raise TrainingError("the process that trained was killed (SIGKILL), most often for want of memory")
+
+    monkeypatch.setattr(flow, "process_trainer", lambda: train)
+    return calls
+
+
+def test_a_killed_training_leaves_the_model_in_use_and_the_night_says_so(tmp_path, monkeypatch):
+    (tmp_path / "stockrnn.toml").write_text(BOTH)
+    first = _run(["SIM-A", "SIM-B"])
+    calls = _break_trainings(monkeypatch, spec="quantile")
+    night = _run(["SIM-A", "SIM-B"], as_of=evening(2012, 4, 9))
+    assert night.failed == ()
+    model = first.outcomes[1].issued.forecast.model_id
+    assert [one.issued.forecast.model_id for one in night.outcomes if one.spec == "quantile"] == [model] * 2
+    assert calls == [["SIM-A", "SIM-B"]]  # not once more for the second ticker
+    (warning,) = night.broken_trainings
+    assert warning.startswith(f"all tickers: the training of quantile failed, {model} stays in use: the process that")
+    run = _dump("runs")["runs"][-1]
+    assert (run.state, run.error) == ("completed", warning)
+
+
+def test_without_any_model_a_killed_training_fails_its_spec_and_not_the_other(tmp_path, monkeypatch):
+    (tmp_path / "stockrnn.toml").write_text(BOTH)
+    calls = _break_trainings(monkeypatch, spec="quantile")
+    night = _run(["SIM-A", "SIM-B"])
+    assert [one.error is None for one in night.outcomes] == [True, False, True, False]
+    assert len(calls) == 1
+    assert all(one.issued for one in night.outcomes if one.spec == "tutorial")
 
 
 def test_a_real_market_has_no_future():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from stockrnn.errors import TrainingError
-from stockrnn.networks import fit_network, predict_network
-from stockrnn.networks.tensorflow import keras
-from stockrnn.networks.training import _compile, shuffled_batches
+from stockrnn.networks import Start, fit_network, predict_network
+from stockrnn.networks.tensorflow import keras, tf
+from stockrnn.networks.training import _compile, explaining_memory, shuffled_batches
 from stockrnn.registry import hash_bytes, pack_weights
 from stockrnn.specs import PriceSpec
 from stockrnn.types import Network
@@ -111,6 +111,25 @@ def test_what_was_trained_before_leaves_no_trace():
     alone = fit_network(SMALL, _windows(20), epochs=2, seed=1)
     fit_network(SMALL, _windows(33, seed=9), epochs=2, seed=2)
     assert _hash(fit_network(SMALL, _windows(20), epochs=2, seed=1)) == _hash(alone)
+
+
+def test_a_warm_training_goes_on_from_the_weights_at_its_own_rate_and_leaves_no_trace():
+    first = fit_network(SMALL, _windows(20), epochs=5, seed=1)
+    start = Start(first.weights, learning_rate=1e-9)
+    still = fit_network(SMALL, _windows(20), epochs=1, seed=2, start=start)
+    assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(still.weights, first.weights, strict=True))
+    moved = fit_network(SMALL, _windows(20), epochs=1, seed=2, start=Start(first.weights, learning_rate=0.01))
+    assert _hash(moved) != _hash(first)
+    assert moved.losses[0] < fit_network(SMALL, _windows(20), epochs=1, seed=2).losses[0]
+    # the rate of the next training from scratch is the network's again
+    assert _hash(fit_network(SMALL, _windows(20), epochs=5, seed=1)) == _hash(first)
+
+
+@pytest.mark.parametrize("error", [MemoryError("no more"), tf.errors.ResourceExhaustedError(None, None, "OOM")])
+def test_a_want_of_memory_is_a_failed_training_that_says_what_to_do(error):
+    words = r"ran out of memory: .*make the spec's batch_size or units less"
+    with pytest.raises(TrainingError, match=words), explaining_memory():
+        raise error
 
 
 def test_another_seed_gives_other_weights():
