@@ -74,10 +74,9 @@ def decide_promotion(
         return refuse("some of its forecasts are no numbers", sessions=sessions)
     if not champions:
         return _decide("there is no model yet", promoted=True, sessions=sessions)
-    reference = min(champions, key=lambda name: (float(np.mean(champions[name])), name))
     if sessions < FEWEST_SESSIONS:
-        reason = f"{sessions} sessions are too few to compare it on"
-        return _decide(reason, promoted=False, sessions=sessions, reference=reference)
+        return refuse(f"{sessions} sessions are too few to compare it on", sessions=sessions)
+    reference = min(champions, key=lambda name: (float(np.mean(champions[name])), name))
     ratio, _, upper = relative_loss(candidate, champions[reference], clusters=clusters, level=1 - 2 * _RISK)
     promoted = upper < 1 + margin
     bound = f"surely below {1 + margin:.3f}" if promoted else f"and may be {upper:.3f}"
@@ -105,12 +104,12 @@ def count_sessions_needed(half: float, sessions: int, *, margin: float = MARGIN)
     return math.ceil(((bound + power) * deviation / margin) ** 2) if math.isfinite(deviation) else 0
 
 
-def _decide(reason: str, *, promoted: bool, sessions: int, reference: str | None = None) -> Decision:
+def _decide(reason: str, *, promoted: bool, sessions: int) -> Decision:
     """Decide without a comparison."""
     return Decision(
         promoted=promoted,
         reason=reason,
-        reference=reference,
+        reference=None,
         sessions=sessions,
         sessions_needed=0,
         relative_loss=math.nan,

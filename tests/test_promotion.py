@@ -153,3 +153,9 @@ def test_the_first_model_is_promoted_and_too_few_sessions_decide_nothing():
     decision = decide_promotion(market.make(0.5), {"old": market.make(1.0)}, clusters=market.clusters)
     assert not decision.promoted
     assert decision.reason == "9 sessions are too few to compare it on"
+
+
+def test_where_no_session_is_new_to_both_nothing_is_decided_in_favour():
+    nothing = np.array([])
+    decision = decide_promotion(nothing, {"old": nothing}, clusters=nothing)
+    assert (decision.promoted, decision.reason) == (False, "0 sessions are too few to compare it on")

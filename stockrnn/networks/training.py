@@ -18,6 +18,8 @@ from stockrnn.errors import TrainingError
 from stockrnn.types import Network, Weights
 from stockrnn.windows import Windows
 
+_DECISIVE = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow")
+
 OnEpoch = Callable[[int, float], None]
 """Called with 0 and NaN as training begins, then after each epoch with its number and its mean training loss."""
 
@@ -132,7 +134,7 @@ def reset_lstm(layers: Sequence[Any], seeds: Iterator[int]) -> None:
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide what a training gives."""
-    return {name: version(name) for name in ("keras", "numpy", "tensorflow")}
+    return {name: version(name) for name in _DECISIVE}
 
 
 def shuffled_batches(count: int, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -108,12 +108,17 @@ def test_a_training_that_fails_leaves_the_model_in_use_and_says_why(make_job, le
     assert retrain_if_due(due).candidate is not None  # still due: the next night tries again
 
 
-def test_a_first_model_that_is_broken_is_an_error_of_its_own(job):
-    with pytest.raises(TrainingError, match="SIM-FAT: the first model of tutorial is not fit for use: its network"):
-        retrain_if_due(job, trainer=with_weights(np.zeros_like))
+def test_a_first_model_that_is_broken_is_an_error_and_is_not_trained_again_on_the_same_data(make_job, job):
+    for trainer in (with_weights(np.zeros_like), None):  # the second time nothing is trained
+        with pytest.raises(
+            TrainingError, match="SIM-FAT: the first model of tutorial is not fit for use: its network"
+        ):
+            retrain_if_due(job, trainer=trainer)
     (decision,) = decisions_on(job)
     assert decision.decision == "rejected"
-    assert retrain_if_due(job).decision.decision == "promoted"
+    monday = make_job(as_of=evening(2012, 4, 2))
+    update_simulated(monday)
+    assert retrain_if_due(monday).decision.decision == "promoted"
 
 
 def test_a_warm_training_goes_on_from_the_model_in_use_until_one_from_scratch_is_due(make_job, learned):
