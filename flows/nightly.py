@@ -1,12 +1,9 @@
 """The night: update prices, score, retrain if due, backtest, forecast, report, for each ticker."""
 
 import logging
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,8 @@ from prefect.states import Completed, Failed
 from sqlalchemy import Engine
 
 from flows import tasks
+from flows.artifacts import has_server, publish
+from flows.batch import end_run, group_failures, keeping_failures, start_run, summarize
 from flows.progress import current_progress
 from stockrnn.errors import StockrnnError
 from stockrnn.pipeline.apart import PatientTrainer, process_trainer
@@ -23,18 +22,15 @@ from stockrnn.pipeline.feed import open_feed
 from stockrnn.pipeline.forecast import Issued
 from stockrnn.pipeline.job import Job, require_fresh
 from stockrnn.pipeline.retrain import Retrained
-from stockrnn.pipeline.tickers import choose_specs, choose_tickers
+from stockrnn.pipeline.score import Scored
+from stockrnn.pipeline.tickers import choose_specs, choose_tickers, had_session
 from stockrnn.pipeline.train import Trainer
 from stockrnn.pipeline.watch import find_warnings
 from stockrnn.settings import Settings, load_settings
-from stockrnn.store.engine import writing
 from stockrnn.store.migrate import open_store
-from stockrnn.store.runs import write_run_end, write_run_start
 from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
-
-_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +39,7 @@ class Outcome:
 
     ticker: str
     spec: str
+    scored: Scored | None = None
     retrained: Retrained | None = None
     issued: Issued | None = None
     backtest: Backtest | None = None
@@ -96,26 +93,12 @@ class Night:
     @property
     def failures(self) -> tuple[str, ...]:
         """What went wrong: a line a ticker, but one for all that a single outage stopped."""
-        by_error: dict[str, list[str]] = {}
-        for outcome in self.outcomes:
-            if outcome.error and outcome.ticker not in by_error.setdefault(outcome.error, []):
-                by_error[outcome.error].append(outcome.ticker)
-        return tuple(
-            error if error.startswith(f"{tickers[0]}:") else f"{_join(tickers)}: {error}"
-            for error, tickers in by_error.items()
-        )
+        return group_failures((outcome.ticker, outcome.error) for outcome in self.outcomes if outcome.error)
 
     @property
     def summary(self) -> str:
         """One line: how many tickers were forecast, and which failed and why."""
-        count = len(self.tickers)
-        failures = "; ".join(self.failures)
-        return f"{count - len(self.failed)} of {count} tickers done" + (f"; failed: {failures}" if failures else "")
-
-
-def _join(tickers: Sequence[str]) -> str:
-    more = len(tickers) - _MOST_NAMED
-    return ", ".join(tickers[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        return summarize(self.tickers, self.failed, self.failures)
 
 
 def _name_run() -> str:
@@ -126,12 +109,13 @@ def _name_run() -> str:
 
 
 @flow(name="nightly", flow_run_name=_name_run, persist_result=False)
-def nightly(
+def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     tickers: list[Ticker] | None = None,
     as_of: datetime | None = None,
     source: SourceName = "yahoo",
     spec: str | None = None,
     epochs: int | None = None,
+    sessions_only: bool = False,  # noqa: FBT001, FBT002  # a check box in the UI
 ) -> State[Night]:
     """Update prices, score, retrain what is due, backtest the last whole month, forecast, report.
 
@@ -141,14 +125,20 @@ def nightly(
         source: where prices come from; "stored" downloads nothing, "simulated" is the built-in market.
         spec: the model configuration; none means all that are nightly in stockrnn.toml.
         epochs: train so many epochs instead of the specs'.
+        sessions_only: end at once where no exchange had a session in the 24 hours before, as the schedule wants it.
     """
     wall = datetime.now(UTC)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
     moment = _read_as_of(as_of or wall, wall, source)
     engine = open_store(settings)
     chosen = choose_tickers(settings, engine, tickers, source)
+    if sessions_only and not had_session(settings, engine, chosen, as_of=moment):
+        return Completed(
+            name="Skipped",
+            message=f"no exchange of these tickers had a session in the 24 hours before {moment:%Y-%m-%d %H:%M} UTC",
+        )
     parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
-    run_id = _start_run(engine, moment, wall, parameters)
+    run_id = start_run(engine, "nightly", as_of=moment, wall=wall, parameters=parameters)
     current_progress().begin(chosen)
     jobs = {
         ticker: [
@@ -198,7 +188,7 @@ def _update_prices(settings: Settings, jobs: Sequence[Job], source: SourceName) 
     failed: dict[str, str] = {}
     with open_feed(settings, source) as feed:
         for job in jobs:
-            with _keeping_failures(job, failed):
+            with keeping_failures(job, failed):
                 tasks.update(job, feed)
     return failed
 
@@ -217,8 +207,8 @@ def _run_ticker(jobs: Sequence[Job], source: SourceName, trainer: Trainer, failu
 def _run_spec(job: Job, source: SourceName, trainer: Trainer) -> Outcome:
     done: dict[str, Any] = {}
     failed: dict[str, str] = {}
-    with _keeping_failures(job, failed):
-        tasks.score(job)
+    with keeping_failures(job, failed):
+        done["scored"] = tasks.score(job)
         if source == "yahoo":
             require_fresh(job)
         done["retrained"] = tasks.retrain(job, trainer)
@@ -234,7 +224,7 @@ def _draw_report(jobs: Sequence[Job], outcomes: list[Outcome]) -> list[Outcome]:
         if outcome.issued is None:
             continue
         failed: dict[str, str] = {}
-        with _keeping_failures(job, failed):
+        with keeping_failures(job, failed):
             outcomes[place] = replace(outcome, report=tasks.report(job))
         if failed:
             outcomes[place] = replace(outcome, error=failed[job.ticker])
@@ -251,18 +241,14 @@ def _draw_leaderboard(settings: Settings, engine: Engine, as_of: datetime) -> Pa
         return None
 
 
-@contextmanager
-def _keeping_failures(job: Job, failed: dict[str, str]) -> Iterator[None]:
-    """Note what goes wrong inside the block instead of raising it: a bad ticker never stops the others."""
+def _publish(night: Night, engine: Engine) -> None:
+    """Show the night in the UI, where there is one; the night stands without it."""
+    if not has_server():
+        return
     try:
-        yield
-    except StockrnnError as error:
-        if str(error) not in failed.values():  # an outage is said once, not once a ticker
-            LOG.error("%s", error)  # noqa: TRY400  # it explains itself; a traceback would only hide it
-        failed[job.ticker] = str(error)
-    except Exception as error:
-        failed[job.ticker] = f"{job.ticker}: {type(error).__name__}: {error}"
-        LOG.exception("%s: unexpected failure", job.ticker)
+        publish(night, engine)
+    except Exception:
+        LOG.exception("the artifacts of the night could not be written")
 
 
 def _read_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime:
@@ -270,35 +256,12 @@ def _read_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime
     return moment if source == "simulated" else limit_as_of(moment, wall=wall)
 
 
-def _start_run(engine: Engine, as_of: datetime, wall: datetime, parameters: dict[str, Any]) -> str:
-    flow_run_id = runtime.flow_run.id
-    run_id = str(flow_run_id or uuid.uuid4())
-    with writing(engine) as connection:
-        write_run_start(
-            connection,
-            run_id=run_id,
-            flow="nightly",
-            as_of=as_of,
-            started_at=wall,
-            flow_run_id=flow_run_id,
-            parameters=parameters,
-            versions={name: version(name) for name in ("stockrnn", "prefect", "tensorflow", "keras")},
-        )
-    return run_id
-
-
 def _end_run(engine: Engine, run_id: str, night: Night) -> State[Night]:
     for warning in night.warnings:
         LOG.warning("%s", warning)
+    _publish(night, engine)
     said = [night.summary] if night.failed else []
     all_failed = all(outcome.error for outcome in night.outcomes)
-    with writing(engine) as connection:
-        write_run_end(
-            connection,
-            run_id,
-            state="failed" if all_failed else "completed",
-            ended_at=datetime.now(UTC),
-            error="; ".join([*said, *night.broken_trainings]) or None,
-        )
+    end_run(engine, run_id, failed=all_failed, error="; ".join([*said, *night.broken_trainings]) or None)
     make_state = Failed if all_failed else Completed
     return make_state(message=night.summary, data=night)

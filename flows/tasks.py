@@ -20,7 +20,7 @@ from stockrnn.pipeline.retrain import Retrained, describe_retrained, retrain_if_
 from stockrnn.pipeline.score import Scored, score_forecasts
 from stockrnn.pipeline.train import Trainer
 from stockrnn.settings import Settings
-from stockrnn.types import Backtest
+from stockrnn.types import Backtest, Span
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,11 +55,11 @@ def score(job: Job) -> Scored:
 
 
 @_step("retrain")
-def retrain(job: Job, trainer: Trainer) -> Retrained:
+def retrain(job: Job, trainer: Trainer, *, force: bool = False) -> Retrained:
     """Train the ticker's model if it is due, and take it into use unless it may be worse."""
     progress = current_progress()
     shown = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.most_epochs)
-    retrained = retrain_if_due(job, trainer=trainer, on_epoch=shown)
+    retrained = retrain_if_due(job, force=force, trainer=trainer, on_epoch=shown)
     for line in describe_retrained(retrained, spec=job.spec_name):
         progress.step(job.ticker, line)
     return retrained
@@ -81,13 +81,13 @@ def forecast(job: Job) -> Issued:
 
 
 @_step("backtest")
-def backtest(job: Job, trainer: Trainer) -> Backtest | None:
-    """Backtest the last whole month; None where the history is too short for it."""
+def backtest(job: Job, trainer: Trainer, *, month: Span | None = None) -> Backtest | None:
+    """Backtest a month, the last whole one if none is named; None where the history is too short for it."""
     progress = current_progress()
-    holdout = last_whole_month(job)
+    holdout = month or last_whole_month(job)
     shown = announcing(progress, job.ticker, f"model for the backtest of {holdout}", epochs=job.spec.most_epochs)
     try:
-        done = backtest_holdout(job, holdout, in_use=True, trainer=trainer, on_epoch=shown)
+        done = backtest_holdout(job, holdout, in_use=month is None, trainer=trainer, on_epoch=shown)
     except (HoldoutError, NotEnoughHistoryError) as error:
         progress.step(job.ticker, f"{job.spec_name}: no backtest: {error}")
         return None

@@ -1,15 +1,20 @@
 """Which tickers and which specs a run is about."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
+from stockrnn.calendars import calendar_at
 from stockrnn.errors import UsageError
+from stockrnn.exchanges import calendar_name
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import DEMO_TICKERS
 from stockrnn.store.engine import reading
-from stockrnn.store.instruments import read_inactive_tickers, read_tickers
+from stockrnn.store.instruments import read_calendar_name, read_inactive_tickers, read_tickers
 from stockrnn.types import SourceName
+
+_DAY = timedelta(hours=24)
 
 
 def choose_tickers(
@@ -56,3 +61,17 @@ def choose_specs(settings: Settings, spec: str | None, *, epochs: int | None) ->
     for name in names:
         settings = settings.with_epochs(name, epochs)
     return settings, names
+
+
+def had_session(settings: Settings, engine: Engine, tickers: Sequence[str], *, as_of: datetime) -> bool:
+    """Whether the exchange of any of the tickers closed a session in the 24 hours up to `as_of`.
+
+    Raises
+    ------
+    UnknownCalendarError
+    """
+    with reading(engine) as connection:
+        stored = {ticker: read_calendar_name(connection, ticker) for ticker in tickers}
+    names = {settings.calendars.get(ticker) or name or calendar_name(ticker) for ticker, name in stored.items()}
+    calendars = [calendar_at(name, as_of) for name in names]
+    return any(as_of - calendar.closes_at(calendar.last_closed(as_of)) <= _DAY for calendar in calendars)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 from stockrnn.errors import InvalidTickerError, UsageError
 
@@ -55,7 +55,9 @@ def _validate_ticker(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
-Ticker = Annotated[str, AfterValidator(_validate_ticker)]
+# the schema is what a form can check before a run is made
+_FORM = WithJsonSchema({"type": "string", "maxLength": 32, "pattern": r"^\^?[A-Za-z0-9][A-Za-z0-9&_=.-]*$"})
+Ticker = Annotated[str, AfterValidator(_validate_ticker), _FORM]
 
 
 def parse_as_of(text: str) -> datetime:

@@ -101,7 +101,7 @@ def test_runs_and_tasks_are_named_after_what_they_do():
     assert run.name == "nightly SIM-A as of 2012-03-30 22:00"
     assert run.state.message == "1 of 1 tickers done"
     steps = ("backtest", "forecast", "report", "retrain", "score", "update prices")
-    assert tasks == [*(f"SIM-A: {step}" for step in steps), "leaderboard"]
+    assert tasks == [*(f"SIM-A: {step}" for step in steps), "leaderboard", "publish"]
 
 
 def test_only_what_is_due_is_retrained():

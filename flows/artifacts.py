@@ -1,0 +1,53 @@
+"""Show a night in Prefect's UI: a page a ticker, a table of forecasts, a page of the night.
+
+Only where runs go to a server: without one there is no UI, and the pictures of years would pile up for nobody.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.settings import PREFECT_API_URL
+from sqlalchemy import Engine
+
+from flows.texts import describe_night, describe_ticker, list_forecasts
+from stockrnn.store.engine import reading
+from stockrnn.store.queries import get_query, run_query
+
+if TYPE_CHECKING:
+    from flows.nightly import Night
+
+
+def has_server() -> bool:
+    """Whether runs go to a Prefect server, which keeps and shows artifacts."""
+    return bool(PREFECT_API_URL.value())
+
+
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE)
+def publish(night: "Night", engine: Engine) -> None:
+    """Write the artifacts of a night; each key keeps its earlier versions."""
+    for ticker in night.tickers:
+        outcomes = [outcome for outcome in night.outcomes if outcome.ticker == ticker]
+        create_markdown_artifact(
+            describe_ticker(outcomes), key=make_key("forecast", ticker), description=f"{ticker}: forecast and report"
+        )
+    rows = list_forecasts(night)
+    if rows:
+        create_table_artifact(rows, key="forecasts", description=f"Forecasts as of {night.as_of:%Y-%m-%d %H:%M} UTC")
+    with reading(engine) as connection:
+        table = run_query(connection, get_query("price_issues"), {})
+    issues = [(row[0], row[1], row[2], row[3]) for row in table.rows if row[0] in night.tickers]
+    create_markdown_artifact(
+        describe_night(night, issues=issues), key="night", description=f"The night of {night.as_of:%Y-%m-%d}"
+    )
+
+
+def make_key(*words: str) -> str:
+    """Return an artifact's key, which Prefect wants in small letters, digits and dashes.
+
+    >>> make_key("forecast", "^GSPC"), make_key("forecast", "0700.HK")
+    ('forecast-gspc', 'forecast-0700-hk')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-").replace("--", "-")

@@ -1,0 +1,40 @@
+"""Backtest a month: by default the calendar month that has just ended is the new January."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from pydantic import Field
+
+from flows import tasks
+from flows.batch import make_jobs, run_jobs
+from stockrnn.pipeline.apart import PatientTrainer, process_trainer
+from stockrnn.pipeline.tickers import choose_specs, choose_tickers
+from stockrnn.settings import load_settings
+from stockrnn.store.migrate import open_store
+from stockrnn.types import Ticker, parse_month
+
+Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+
+
+@flow(name="backtest", persist_result=False)
+def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdout: Month | None = None) -> State:
+    """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive.
+
+    Args:
+        tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
+        spec: the model configuration; none means all that are nightly in stockrnn.toml.
+        holdout: the month, such as 2020-01; none means the last one that has ended.
+    """
+    settings, specs = choose_specs(load_settings(), spec, epochs=None)
+    engine = open_store(settings)
+    chosen = choose_tickers(settings, engine, tickers, "stored")
+    trainer = PatientTrainer(process_trainer())
+    month = parse_month(holdout) if holdout else None
+    return run_jobs(
+        "backtest",
+        make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC)),
+        parameters={"tickers": chosen, "specs": list(specs), "holdout": holdout},
+        work=lambda job: tasks.backtest(job, trainer, month=month),
+    )

@@ -1,0 +1,35 @@
+"""Train what is due, apart from the night."""
+
+from datetime import UTC, datetime
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows import tasks
+from flows.batch import make_jobs, run_jobs
+from stockrnn.pipeline.apart import PatientTrainer, process_trainer
+from stockrnn.pipeline.tickers import choose_specs, choose_tickers
+from stockrnn.settings import load_settings
+from stockrnn.store.migrate import open_store
+from stockrnn.types import Ticker
+
+
+@flow(name="retrain", persist_result=False)
+def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force: bool = False) -> State:  # noqa: FBT001, FBT002  # a check box in the UI
+    """Train the models that are due on the stored prices, and take each into use unless it may be worse.
+
+    Args:
+        tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
+        spec: the model configuration; none means all that are nightly in stockrnn.toml.
+        force: train also where nothing is due.
+    """
+    settings, specs = choose_specs(load_settings(), spec, epochs=None)
+    engine = open_store(settings)
+    chosen = choose_tickers(settings, engine, tickers, "stored")
+    trainer = PatientTrainer(process_trainer())
+    return run_jobs(
+        "retrain",
+        make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC)),
+        parameters={"tickers": chosen, "specs": list(specs), "force": force},
+        work=lambda job: tasks.retrain(job, trainer, force=force),
+    )

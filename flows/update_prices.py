@@ -1,0 +1,33 @@
+"""Update prices, apart from the night."""
+
+from datetime import UTC, datetime
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows import tasks
+from flows.batch import make_jobs, run_jobs
+from stockrnn.pipeline.feed import open_feed
+from stockrnn.pipeline.tickers import choose_tickers
+from stockrnn.settings import load_settings
+from stockrnn.store.migrate import open_store
+from stockrnn.types import Ticker
+
+
+@flow(name="update-prices", persist_result=False)
+def update_prices(tickers: list[Ticker] | None = None) -> State:
+    """Download what is missing, and once more the last ten sessions.
+
+    Args:
+        tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
+    """
+    settings = load_settings()
+    engine = open_store(settings)
+    chosen = choose_tickers(settings, engine, tickers, "yahoo")
+    with open_feed(settings, "yahoo") as feed:
+        return run_jobs(
+            "update-prices",
+            make_jobs(settings, engine, chosen, [settings.spec], wall=datetime.now(UTC)),
+            parameters={"tickers": chosen},
+            work=lambda job: tasks.update(job, feed),
+        )

@@ -1,0 +1,94 @@
+"""The deployments on a real server: what deploying makes, and a night by hand through a real worker."""
+
+import json
+import sqlite3
+import urllib.request
+from contextlib import closing
+
+import pytest
+
+NAMES = {
+    "nightly/nightly", "retrain/retrain", "backtest/backtest", "update-prices/update-prices", "prune/prune"
+}  # fmt: skip
+
+
+def ask(server, path, **body):
+    with urllib.request.urlopen(_post(f"{server.url}/{path}", body), timeout=30) as answer:  # noqa: S310  # loopback
+        return json.load(answer)
+
+
+def _post(url, body):
+    return urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+
+
+@pytest.fixture(scope="module")
+def deployed(server):
+    server.prefect("work-pool", "create", "stockrnn", "--type", "process")
+    server.prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
+    return server
+
+
+def look(server):
+    """Return what the server knows of each deployment, by flow and name."""
+    flows = {flow["id"]: flow["name"] for flow in ask(server, "flows/filter")}
+    return {f"{flows[one['flow_id']]}/{one['name']}": one for one in ask(server, "deployments/filter")}
+
+
+def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deployed):
+    found = look(deployed)
+    assert set(found) == NAMES
+    schedules = {name: [s["schedule"] for s in one["schedules"]] for name, one in found.items()}
+    assert [(s["cron"], s["timezone"]) for s in schedules["nightly/nightly"]] == [
+        ("30 20 * * 1-5", "America/New_York")
+    ]
+    assert {name for name, made in schedules.items() if not made} == {"update-prices/update-prices"}
+    for one in found.values():
+        assert one["global_concurrency_limit"]["limit"] == 1
+        assert one["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+        assert one["tags"] == ["stockrnn"]
+        assert len(one["description"]) > 20
+    (night,) = found["nightly/nightly"]["schedules"]
+    assert night["parameters"] == {"sessions_only": True}
+
+
+def test_the_form_has_types_choices_and_help_texts(deployed):
+    fields = look(deployed)["nightly/nightly"]["parameter_openapi_schema"]["properties"]
+    assert "Yahoo symbols" in fields["tickers"]["description"]
+    assert fields["source"]["enum"] == ["yahoo", "simulated", "stored"]
+    assert fields["sessions_only"]["default"] is False
+
+
+def test_deploying_again_changes_nothing(deployed):
+    kept = ("id", "version", "schedules", "parameters", "tags", "description", "concurrency_options", "entrypoint")
+    before = {name: {key: one[key] for key in kept} for name, one in look(deployed).items()}
+    deployed.prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
+    after = {name: {key: one[key] for key in kept} for name, one in look(deployed).items()}
+    for one in (*before.values(), *after.values()):
+        for schedule in one["schedules"]:
+            schedule.pop("updated", None)
+    assert after == before
+
+
+@pytest.mark.parametrize("option", ['source="guess"', 'tickers=["../../x"]', "colour=1"])
+def test_a_wrong_parameter_is_refused_before_a_run_is_made(deployed, option):
+    with pytest.raises(AssertionError, match=r"Validation failed|not found on the deployment"):
+        deployed.prefect("deployment", "run", "nightly/nightly", "-p", option)
+    name, _, value = option.partition("=")
+    made = ask(deployed, "flow_runs/filter")
+    assert not any(run["parameters"].get(name) == json.loads(value) for run in made)
+
+
+@pytest.mark.slow
+def test_a_night_by_hand_through_a_worker_leaves_its_forecasts_and_artifacts(deployed, start_worker):
+    home = deployed.folder / "by-hand"
+    start_worker(STOCKRNN_HOME=str(home))
+    options = ['tickers=["SIM-A"]', 'source="simulated"', 'as_of="2012-03-30T22:00:00+00:00"']
+    words = [word for option in options for word in ("-p", option)]
+    said = deployed.prefect("deployment", "run", "nightly/nightly", *words, "--watch", check=False)
+    with closing(sqlite3.connect(home / "stockrnn.db")) as connection:
+        forecasts = connection.execute("select ticker, spec, kind, target_session from forecasts").fetchall()
+        runs = connection.execute("select flow, state, error from runs").fetchall()
+    assert forecasts == [("SIM-A", "tutorial", "live", "2012-04-02")], said
+    assert runs == [("nightly", "completed", None)]
+    keys = {one["key"] for one in ask(deployed, "artifacts/filter")}
+    assert keys >= {"forecast-sim-a", "forecasts", "night"}
