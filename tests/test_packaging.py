@@ -59,6 +59,8 @@ def test_migrations_views_and_queries_travel_in_the_wheel(installed):
     )
     assert packed == here
     assert (installed / "flows" / "nightly.py").exists()
+    packed, here = (folder / "deployments" / "prefect.yaml" for folder in (installed / "stockrnn", ROOT))
+    assert packed.read_bytes() == here.read_bytes()
 
 
 def test_the_wheel_has_the_command(installed):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stockrnn import __version__
-from stockrnn.cli import database, ledger, look, models, prices, run
+from stockrnn.cli import database, ledger, look, models, prices, run, serve
 from stockrnn.cli.output import start_logging
 from stockrnn.errors import StockrnnError
 
@@ -47,6 +47,7 @@ app.command()(run.report)
 app.command()(ledger.replay)
 app.command()(look.sql)
 app.command()(look.status)
+app.command()(serve.serve)
 app.add_typer(database.app, name="db")
 
 

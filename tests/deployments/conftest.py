@@ -68,7 +68,7 @@ def _wait_until_healthy(url: str, process: subprocess.Popen) -> None:
     raise AssertionError("the server did not come up")
 
 
-def stop(process: subprocess.Popen) -> None:
+def _stop(process: subprocess.Popen) -> None:
     """End a process with all that it started."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
@@ -103,7 +103,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         _wait_until_healthy(url, process)
         yield server
     finally:
-        stop(process)
+        _stop(process)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -119,4 +119,10 @@ def start_worker(server) -> Iterator[Callable[..., subprocess.Popen]]:
 
     yield start
     for worker in started:
-        stop(worker)
+        _stop(worker)
+
+
+@pytest.fixture
+def stop() -> Callable[[subprocess.Popen], None]:
+    """End a process with all that it started."""
+    return _stop

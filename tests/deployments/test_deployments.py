@@ -2,23 +2,10 @@
 
 import json
 import sqlite3
-import urllib.request
 from contextlib import closing
 
 import pytest
-
-NAMES = {
-    "nightly/nightly", "retrain/retrain", "backtest/backtest", "update-prices/update-prices", "prune/prune"
-}  # fmt: skip
-
-
-def ask(server, path, **body):
-    with urllib.request.urlopen(_post(f"{server.url}/{path}", body), timeout=30) as answer:  # noqa: S310  # loopback
-        return json.load(answer)
-
-
-def _post(url, body):
-    return urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+from prefect_api import NAMES, ask, look
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +13,6 @@ def deployed(server):
     server.prefect("work-pool", "create", "stockrnn", "--type", "process")
     server.prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
     return server
-
-
-def look(server):
-    """Return what the server knows of each deployment, by flow and name."""
-    flows = {flow["id"]: flow["name"] for flow in ask(server, "flows/filter")}
-    return {f"{flows[one['flow_id']]}/{one['name']}": one for one in ask(server, "deployments/filter")}
 
 
 def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deployed):

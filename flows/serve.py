@@ -1,0 +1,55 @@
+"""Serve the deployments of `deployments/prefect.yaml` from one process, for people who want no worker."""
+
+import importlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from prefect import Flow, serve
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.deployments.runner import RunnerDeployment
+from prefect.types.entrypoint import EntrypointType
+
+
+def deployments_file() -> Path:
+    """Return the file of deployments: inside an installed package, beside a source tree's."""
+    packaged = Path(str(files("stockrnn"))) / "deployments" / "prefect.yaml"
+    return packaged if packaged.exists() else packaged.parents[2] / "deployments" / "prefect.yaml"
+
+
+def serve_all() -> None:
+    """Register every deployment and run what is due, until the process is stopped; schedules then pause."""
+    serve(*make_deployments())
+
+
+def make_deployments() -> list[RunnerDeployment]:
+    """Return the deployments of the file, each to be run by the process that serves it."""
+    document = yaml.safe_load(deployments_file().read_text(encoding="utf-8"))
+    return [_make(described) for described in document["deployments"]]
+
+
+def _make(described: dict[str, Any]) -> RunnerDeployment:
+    module, _, name = described["entrypoint"].partition(".py:")
+    flow: Flow[..., Any] = getattr(importlib.import_module(module.replace("/", ".")), name)
+    made = flow.to_deployment(
+        name=described["name"],
+        schedules=[_make_schedule(schedule) for schedule in described.get("schedules", [])],
+        concurrency_limit=ConcurrencyLimitConfig(**described["concurrency_limit"]),
+        parameters=described["parameters"],
+        description=described["description"],
+        tags=described["tags"],
+        version=described["version"],
+        entrypoint_type=EntrypointType.MODULE_PATH,  # found from any folder
+    )
+    return cast("RunnerDeployment", made)  # a coroutine only inside a running loop
+
+
+def _make_schedule(described: dict[str, Any]) -> DeploymentScheduleCreate:
+    return DeploymentScheduleCreate(
+        schedule=CronSchedule(cron=described["cron"], timezone=described["timezone"]),
+        parameters=described.get("parameters", {}),
+        slug=described["slug"],
+    )

@@ -1,0 +1,69 @@
+"""`stockrnn serve` on a real server: the deployments of the file, run from one process without a worker."""
+
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+from prefect_api import NAMES, ask, look
+
+
+def serve(folder, environment):
+    with (folder / "serve.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "stockrnn", "serve"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def wait_for(what, *, seconds, process, log):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = what()
+        if found:
+            return found
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.5)
+    raise AssertionError(f"it took more than {seconds} s: {log.read_text()}")
+
+
+@pytest.mark.slow
+def test_one_process_serves_all_deployments_and_runs_what_is_started_by_hand(server, stop):
+    home = server.folder / "served"
+    process = serve(server.folder, server.environment | {"STOCKRNN_HOME": str(home)})
+    log = server.folder / "serve.log"
+    try:
+        found = wait_for(
+            lambda: len(look(server)) == len(NAMES) and look(server), seconds=90, process=process, log=log
+        )
+        assert set(found) == NAMES
+        (night,) = found["nightly/nightly"]["schedules"]
+        assert (night["slug"], night["parameters"]) == ("after-the-close", {"sessions_only": True})
+        parameters = {"tickers": ["SIM-A"], "source": "simulated", "as_of": "2012-03-30T22:00:00+00:00"}
+        run = ask(server, f"deployments/{found['nightly/nightly']['id']}/create_flow_run", parameters=parameters)
+
+        def ended():
+            (now,) = ask(server, "flow_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
+            return now["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} and now
+
+        assert wait_for(ended, seconds=180, process=process, log=log)["state_type"] == "COMPLETED"
+    finally:
+        stop(process)
+    with closing(sqlite3.connect(home / "stockrnn.db")) as connection:
+        forecasts = connection.execute("select ticker, kind, target_session from forecasts").fetchall()
+    assert forecasts == [("SIM-A", "live", "2012-04-02")]
+
+
+def test_without_a_server_it_says_what_to_do(tmp_path, monkeypatch):
+    from stockrnn.cli.serve import serve as command
+    from stockrnn.errors import UsageError
+
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with pytest.raises(UsageError, match="start one with 'prefect server start' and set PREFECT_API_URL="):
+        command()
