@@ -47,6 +47,7 @@ app.command()(run.report)
 app.command()(ledger.replay)
 app.command()(look.sql)
 app.command()(look.status)
+app.command()(look.doctor)
 app.command()(serve.serve)
 app.add_typer(database.app, name="db")
 

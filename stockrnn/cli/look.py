@@ -2,14 +2,18 @@
 
 import csv
 import json
+import os
 import sys
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from stockrnn.cli.output import print_table
 from stockrnn.errors import QueryError
+
+if TYPE_CHECKING:
+    from stockrnn.pipeline.status import Status
 
 
 def sql(
@@ -36,7 +40,9 @@ def sql(
     _write(table.columns, table.rows, output)
 
 
-def status() -> None:
+def status(
+    output: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
+) -> None:
     """Show freshness, the last run and the live record; exit code 1 when a night was missed or went wrong."""
     from stockrnn.pipeline.status import read_status
     from stockrnn.settings import load_settings
@@ -44,6 +50,28 @@ def status() -> None:
 
     settings = load_settings()
     state = read_status(settings, open_store(settings, create=False), wall=datetime.now(UTC))
+    if output == "json":
+        _print_status_json(state)
+    else:
+        _print_status(state)
+    if state.problems:
+        raise typer.Exit(1)
+
+
+def doctor() -> None:
+    """Check database, clock, calendars, disk, Yahoo and Prefect; exit code 1 where something needs you."""
+    from stockrnn.pipeline.doctor import examine
+    from stockrnn.settings import load_settings
+
+    found = []
+    for finding in examine(load_settings(), wall=datetime.now(UTC), prefect_api=os.environ.get("PREFECT_API_URL")):
+        typer.echo(f"{finding.health:8} {finding.name}: {finding.words}")
+        found.append(finding)
+    if any(finding.health == "problem" for finding in found):
+        raise typer.Exit(1)
+
+
+def _print_status(state: "Status") -> None:
     if state.last_run:
         run = state.last_run
         typer.echo(f"last run: {run.flow}, {run.started_at:%Y-%m-%d %H:%M} UTC, {run.state}")
@@ -59,9 +87,30 @@ def status() -> None:
         typer.echo(f"warning: {warning}", err=True)
     for problem in state.problems:
         typer.echo(f"problem: {problem}", err=True)
-    if state.problems:
-        raise typer.Exit(1)
-    typer.echo("all is well")
+    if not state.problems:
+        typer.echo("all is well")
+
+
+def _print_status_json(state: "Status") -> None:
+    run = state.last_run
+    document = {
+        "healthy": not state.problems,
+        "problems": state.problems,
+        "warnings": state.warnings,
+        "last_run": run and {"flow": run.flow, "started_at": run.started_at.isoformat(), "state": run.state},
+        "tickers": [
+            {
+                "ticker": one.ticker,
+                "last_session": one.last_session,
+                "last_cutoff": one.last_cutoff,
+                "next_session": one.next_session,
+                "missed": one.missed,
+                "live_record": one.live.words,
+            }
+            for one in state.tickers
+        ],
+    }
+    typer.echo(json.dumps(document, indent=2, default=str))
 
 
 def _read_parameters(texts: list[str]) -> dict[str, str]:

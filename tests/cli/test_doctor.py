@@ -1,0 +1,81 @@
+"""What a night depends on, checked: each thing that is wrong is named with what to do; and status for monitoring."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from present import present_yahoo
+
+from stockrnn.pipeline import doctor
+from stockrnn.settings import Settings
+from stockrnn.store.migrate import open_store
+
+
+@pytest.fixture
+def yahoo(monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with present_yahoo(monkeypatch, "SPY") as present:
+        yield present
+
+
+def health(out):
+    return {line[9:].split(":")[0]: line.split()[0] for line in out.splitlines()}
+
+
+def test_all_is_well_but_for_a_server_that_is_not_needed(cli, yahoo):
+    result = cli("doctor")
+    assert result.code == 0
+    assert health(result.out) == {
+        "database": "ok", "clock": "ok", "calendars": "ok", "disk": "ok", "time zones": "ok", "Yahoo": "ok",
+        "Prefect": "warning",
+    }  # fmt: skip
+    assert "schema 0004 of 0004" in result.out
+
+
+def test_what_does_not_answer_is_a_problem_and_says_what_to_do(cli, yahoo, monkeypatch):
+    yahoo.server.fail("503")
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    result = cli("doctor")
+    assert result.code == 1
+    assert "problem  Yahoo: Yahoo can't be reached or gives no usable answer" in result.out
+    assert "problem  Prefect: http://127.0.0.1:9/api does not answer" in result.out
+
+
+def test_a_database_that_cannot_be_opened_is_a_problem_and_its_password_is_not_told(cli, yahoo, monkeypatch):
+    monkeypatch.setenv("STOCKRNN_DATABASE_URL", "postgresql+psycopg://user:secret@127.0.0.1:9/nosuch")
+    result = cli("doctor")
+    assert result.code == 1
+    assert health(result.out)["database"] == "problem"
+    assert "secret" not in result.out + result.err
+
+
+def test_clocks_that_disagree_and_a_full_disk_are_problems(yahoo, monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e8))
+    settings = Settings(home=tmp_path / "home", requests_per_second=1e6)
+    wrong = datetime.now(UTC) + timedelta(hours=1)
+    found = {one.name: one for one in doctor.examine(settings, wall=wrong, prefect_api=None)}
+    assert found["clock"].health == found["disk"].health == "problem"
+    assert "set their clocks" in found["clock"].words
+    assert "0.5 GB are free" in found["disk"].words
+
+
+def test_status_for_monitoring_is_a_document_with_the_same_exit_code(cli, market):
+    market.issue("2012-03-30")
+    result = cli("status", "--format", "json")
+    document = json.loads(result.out)
+    assert result.code == 1  # no run was written down
+    assert document["healthy"] is False
+    assert document["problems"] == ["no run yet; 'stockrnn nightly' makes one", *document["problems"][1:]]
+    (ticker,) = document["tickers"]
+    assert (ticker["ticker"], ticker["last_cutoff"]) == ("SIM-FAT", "2012-03-30")
+    assert document["last_run"] is None
+
+
+def test_the_store_of_a_doctor_is_made_where_there_is_none(cli, yahoo):
+    cli("doctor")
+    assert open_store(load(), create=False) is not None
+
+
+def load():
+    return Settings()
