@@ -1,7 +1,7 @@
 """Try a candidate beside the models in use, on sessions that none of them was trained on, and decide."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
@@ -55,6 +55,8 @@ def try_candidate(
         )
         clusters = tried.index.get_level_values("session").to_numpy()
         decision = decide_promotion(trial_losses(tried), references, clusters=clusters, margin=job.spec.margin)
+        if not references and any(one.decision in IN_USE for one in decisions):
+            decision = replace(decision, reason="no earlier model can forecast the prices as they are now")
     return _write_down(job, scope, universe, candidate, champion=champion, decision=decision)
 
 

@@ -85,6 +85,8 @@ def _read_bars(job: Job, ticker: str) -> pd.DataFrame | None:
 
 def _split_trial(job: Job, bars: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
     """Return the newest sessions: as many as the spec says, fewer where the history is short."""
+    if not bars:
+        return pd.DatetimeIndex([])
     sessions = pd.DatetimeIndex(np.unique(np.concatenate([known.index.to_numpy() for known in bars.values()])))
     spare = len(sessions) - job.spec.lookback - 1
     count = max(min(job.spec.trial_sessions, len(sessions) // _SHORTEST, spare), 0)

@@ -164,7 +164,8 @@ def test_after_a_split_a_warm_start_is_refused_and_the_old_scale_is_no_measure(e
     assert done.reason == "the prices it was trained on have been restated, as by a split"
     assert done.candidate.parent_model_id is None
     assert done.decision.decision == "promoted"
-    assert done.decision.previous_model_id is None  # none that fits the prices
+    assert done.decision.previous_model_id is None
+    assert done.decision.reason == "no earlier model can forecast the prices as they are now"
 
 
 def test_a_rollback_restores_the_earlier_model_and_the_next_forecast_comes_from_it(make_job, learned):

@@ -3,7 +3,7 @@
 import pytest
 from scenario import FRIDAY_EVENING, SMALL, SMALL_QUANTILE, evening
 
-from stockrnn.errors import NotEnoughHistoryError
+from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
 from stockrnn.pipeline.forecast import forecast_next
 from stockrnn.pipeline.job import Job
@@ -165,6 +165,14 @@ def test_a_walk_of_two_months_is_judged_beside_econometrics(make):
 def test_a_ticker_that_no_model_was_trained_on_is_forecast_too(make):
     retrain_if_due(make("SIM-A", tickers=("SIM-A", "SIM-B")))
     assert forecast_next(make("SIM-FAT", tickers=("SIM-A", "SIM-B"))).forecast.lower_95 > 0
+
+
+@pytest.mark.usefixtures("stored")
+def test_where_the_tickers_of_the_settings_have_no_prices_yet_it_says_so(make, engine):
+    with engine.begin() as connection:
+        connection.exec_driver_sql("delete from prices where ticker = 'SIM-B' and session < '2012-06-01'")
+    with pytest.raises(HoldoutError, match="no ticker has prices to train on"):
+        retrain_if_due(make("SIM-A", tickers=("SIM-B",)))
 
 
 def test_a_ticker_with_too_short_a_history_says_what_is_needed(make, stored):
