@@ -41,20 +41,24 @@ def update(port: int, settings: Settings, now: datetime, tickers: list[str]) -> 
 def main() -> None:
     port, settings = int(sys.argv[1]), Settings.model_validate_json(Path(sys.argv[2]).read_text())
     load_calendar("XNYS", through_year=2026)
-    print("ready", flush=True)
+    _say("ready")
     for line in sys.stdin:
         now, *tickers = line.split()
         child = os.fork()
         if child == 0:
             update(port, settings, datetime.fromisoformat(now), tickers)
             os._exit(0)
-        print(child, flush=True)
+        _say(f"{child}")
         Thread(target=_report, args=[child]).start()
 
 
 def _report(child: int) -> None:
     _, status = os.waitpid(child, 0)
-    print(f"done {child} {status}", flush=True)
+    _say(f"done {child} {status}")
+
+
+def _say(line: str) -> None:
+    os.write(sys.stdout.fileno(), f"{line}\n".encode())  # whole: `print` of two threads can mix their lines
 
 
 if __name__ == "__main__":
