@@ -9,7 +9,7 @@ from pydantic import Field
 
 from flows import tasks
 from flows.batch import make_jobs, run_jobs
-from stockrnn.pipeline.apart import PatientTrainer, process_trainer
+from flows.trainers import backtesting, open_trainer
 from stockrnn.pipeline.tickers import choose_specs, choose_tickers
 from stockrnn.settings import load_settings
 from stockrnn.store.migrate import open_store
@@ -30,11 +30,12 @@ def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdo
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
     engine = open_store(settings)
     chosen = choose_tickers(settings, engine, tickers, "stored")
-    trainer = PatientTrainer(process_trainer())
     month = parse_month(holdout) if holdout else None
-    return run_jobs(
-        "backtest",
-        make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC)),
-        parameters={"tickers": chosen, "specs": list(specs), "holdout": holdout},
-        work=lambda job: tasks.backtest(job, trainer, month=month),
-    )
+    jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
+    with open_trainer(settings, jobs, [backtesting(month)]) as trainer:
+        return run_jobs(
+            "backtest",
+            jobs,
+            parameters={"tickers": chosen, "specs": list(specs), "holdout": holdout},
+            work=lambda job: tasks.backtest(job, trainer, month=month),
+        )

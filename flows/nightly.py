@@ -16,8 +16,8 @@ from flows import tasks
 from flows.artifacts import has_server, publish
 from flows.batch import end_run, group_failures, keeping_failures, start_run, summarize
 from flows.progress import current_progress
+from flows.trainers import backtesting, open_trainer, retraining
 from stockrnn.errors import StockrnnError
-from stockrnn.pipeline.apart import PatientTrainer, process_trainer
 from stockrnn.pipeline.feed import open_feed
 from stockrnn.pipeline.forecast import Issued
 from stockrnn.pipeline.job import Job, require_fresh
@@ -147,13 +147,14 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
         ]
         for ticker in chosen
     }
-    trainer = PatientTrainer(process_trainer())
     failed = _update_prices(settings, [of_ticker[0] for of_ticker in jobs.values()], source)
-    outcomes = [
-        outcome
-        for ticker, of_ticker in jobs.items()
-        for outcome in _run_ticker(of_ticker, source, trainer, failed.get(ticker))
-    ]
+    fit = [job for ticker, of_ticker in jobs.items() if ticker not in failed for job in of_ticker]
+    with open_trainer(settings, fit, [retraining(only_fresh=source == "yahoo"), backtesting()]) as trainer:
+        outcomes = [
+            outcome
+            for ticker, of_ticker in jobs.items()
+            for outcome in _run_ticker(of_ticker, source, trainer, failed.get(ticker))
+        ]
     night = Night(
         as_of=moment,
         outcomes=tuple(outcomes),

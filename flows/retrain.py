@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 
 from flows import tasks
 from flows.batch import make_jobs, run_jobs
-from stockrnn.pipeline.apart import PatientTrainer, process_trainer
+from flows.trainers import open_trainer, retraining
 from stockrnn.pipeline.tickers import choose_specs, choose_tickers
 from stockrnn.settings import load_settings
 from stockrnn.store.migrate import open_store
@@ -26,10 +26,11 @@ def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force:
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
     engine = open_store(settings)
     chosen = choose_tickers(settings, engine, tickers, "stored")
-    trainer = PatientTrainer(process_trainer())
-    return run_jobs(
-        "retrain",
-        make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC)),
-        parameters={"tickers": chosen, "specs": list(specs), "force": force},
-        work=lambda job: tasks.retrain(job, trainer, force=force),
-    )
+    jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
+    with open_trainer(settings, jobs, [retraining(force=force)]) as trainer:
+        return run_jobs(
+            "retrain",
+            jobs,
+            parameters={"tickers": chosen, "specs": list(specs), "force": force},
+            work=lambda job: tasks.retrain(job, trainer, force=force),
+        )

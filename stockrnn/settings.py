@@ -5,7 +5,7 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     requests_per_second: float = Field(default=2, gt=0)
     inactive_after_nights: int = Field(default=5, ge=2)
     keep_days: int = Field(default=730, ge=366)
+    task_runner: Literal["processes", "dask"] | None = None
+    processes: int | None = Field(default=None, ge=1)
+    dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://")
     calendars: dict[Ticker, str] = Field(default_factory=dict)
     specs: dict[str, Spec] = Field(default_factory=dict, validate_default=True)
 

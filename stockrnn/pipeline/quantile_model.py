@@ -1,7 +1,7 @@
 """One quantile model for many tickers: a median line, and the mean of several networks of different seeds."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,7 @@ def fit_quantile_model(
     target: Target,
     seed: int,
     start: QuantileModel | None = None,
+    member: int | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> QuantileModel:
     """Fit the line and the networks on the bars of all tickers, and on nothing else.
@@ -130,6 +131,8 @@ def fit_quantile_model(
         Ticker to bars, index `session`, ascending, columns `BAR_COLUMNS`.
     start
         Go on from this model with the spec's `warm_epochs`, keeping its line; None: begin anew.
+    member
+        Train this member alone, counted from 0; None: all of them, one after the other.
     on_epoch
         Told of all members in a row, as if they were one training.
 
@@ -161,7 +164,7 @@ def fit_quantile_model(
             start=None if start is None else networks.Start(start.members[number], spec.warm_learning_rate),
             on_epoch=_count_on(on_epoch, number * epochs),
         )
-        for number in range(spec.members)
+        for number in (range(spec.members) if member is None else [member])
     ]
     return QuantileModel(
         network=network,
@@ -169,6 +172,15 @@ def fit_quantile_model(
         members=tuple(member.weights for member in fitted),
         windows=len(parts[0].y),
         losses=tuple(member.losses for member in fitted),
+    )
+
+
+def join_members(parts: Sequence[QuantileModel]) -> QuantileModel:
+    """Put together what was trained member by member, in their order."""
+    return replace(
+        parts[0],
+        members=tuple(weights for part in parts for weights in part.members),
+        losses=tuple(losses for part in parts for losses in part.losses),
     )
 
 

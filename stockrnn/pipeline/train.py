@@ -35,16 +35,22 @@ def fit_model(
     target: Any,  # noqa: ANN401  # a Target
     seed: int,
     start: Any = None,  # noqa: ANN401  # a model of the same kind
+    member: int | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
     """Fit a model of the spec's kind on bars and on nothing else; a price model on those of the only ticker.
+
+    Parameters
+    ----------
+    member
+        Of a quantile model, train this member alone; see `fit_quantile_model`.
 
     Raises
     ------
     HoldoutError, TrainingError
     """
     if isinstance(spec, QuantileSpec):
-        return fit_quantile_model(spec, bars, target=target, seed=seed, start=start, on_epoch=on_epoch)
+        return fit_quantile_model(spec, bars, target=target, seed=seed, start=start, member=member, on_epoch=on_epoch)
     (known,) = bars.values()
     values = known[target].to_numpy(dtype=np.float64)
     return fit_prices(spec, values, seed=seed, start=start, on_epoch=on_epoch)

@@ -146,7 +146,7 @@ def test_a_night_works_on_every_nightly_spec_and_trains_once_what_all_tickers_sh
 
 def _break_trainings(monkeypatch, *, spec):
     """Let every training of a spec end as if its process had been killed; return the calls."""
-    from flows import nightly as flow
+    from flows import trainers as flow
 
     calls = []
     trainer = flow.process_trainer()

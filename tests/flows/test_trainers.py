@@ -1,0 +1,132 @@
+"""Trainings in several processes and on a Dask cluster: the same rows as one after the other."""
+
+import os
+
+import pytest
+from prefect import runtime
+from scenario import FRIDAY_EVENING, SMALL_TOML, evening
+
+from flows.backtest import backtest
+from flows.nightly import run_nightly
+from flows.retrain import retrain
+from stockrnn.errors import SettingsError
+from stockrnn.pipeline.ahead import Training
+from stockrnn.settings import load_settings
+from stockrnn.store.engine import reading
+from stockrnn.store.migrate import open_store
+
+TICKERS = ["SIM-A", "SIM-B"]
+BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmost_windows = 800\nvalidation_sessions = 40\n")
+COMPARED = {
+    "models": "model_id, epochs, loss, weights_sha256, cutoff",
+    "promotions": "promotion_id, decision, reason, evidence",
+    "forecasts": "ticker, spec, target_session, predicted, lower_80, upper_95, model_id, window_sha256",
+    "backtests": "backtest_id, verdict, windows",
+    "backtest_metrics": "backtest_id, model, metric, value",
+}
+
+
+def _make(folder, *runner, spec=BOTH):
+    folder.mkdir()
+    os.chdir(folder)
+    (folder / "stockrnn.toml").write_text("\n".join([*runner, spec]))
+
+
+def _night(tickers=TICKERS, as_of=FRIDAY_EVENING):
+    return run_nightly(tickers=tickers, as_of=as_of, source="simulated", spec=None, epochs=None)
+
+
+def _read():
+    with reading(open_store(load_settings())) as connection:
+        return {
+            table: sorted(connection.exec_driver_sql(f"select {columns} from {table}").all(), key=str)
+            for table, columns in COMPARED.items()
+        }
+
+
+def _two_nights():
+    for as_of in (FRIDAY_EVENING, evening(2012, 4, 9)):
+        night = _night(as_of=as_of)
+        assert night.failed == ()
+    return _read()
+
+
+@pytest.fixture
+def count_here(monkeypatch):
+    """Count the trainings that were not begun ahead."""
+    from flows import trainers
+
+    trainer, calls = trainers.process_trainer(), []
+
+    def train(spec, bars, **options):
+        calls.append(sorted(bars))
+        return trainer(spec, bars, **options)
+
+    monkeypatch.setattr(trainers, "process_trainer", lambda: train)
+    return calls
+
+
+@pytest.mark.slow
+def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_path, count_here):
+    _make(tmp_path / "alone")
+    alone = _two_nights()
+    assert len(alone["forecasts"]) == 2 * 2 * len(TICKERS)
+    assert len(alone["models"]) == 2 * (len(TICKERS) + 1)
+    assert count_here != []
+    for runner in (
+        ['task_runner = "processes"', "processes = 2"],
+        ['task_runner = "dask"', "processes = 2"],
+    ):
+        _make(tmp_path / runner[0].split('"')[1], *runner)
+        count_here.clear()
+        assert _two_nights() == alone
+        assert count_here == []  # all of it was begun ahead
+
+
+@pytest.mark.slow
+def test_a_dask_scheduler_that_runs_already_serves_the_other_flows(tmp_path):
+    from distributed import LocalCluster
+
+    _make(tmp_path / "alone")
+    _night()
+    retrain(tickers=TICKERS, force=True)
+    backtest(tickers=TICKERS, spec="tutorial", holdout="2011-12")
+    alone = _read()
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        _make(tmp_path / "dask", 'task_runner = "dask"', f'dask_scheduler = "{cluster.scheduler_address}"')
+        _night()
+        assert retrain(tickers=TICKERS, force=True, return_state=True).is_completed()
+        assert backtest(tickers=TICKERS, spec="tutorial", holdout="2011-12", return_state=True).is_completed()
+        found = _read()
+        assert not cluster.scheduler.tasks  # nothing is left with it
+    for table in ("models", "backtests", "backtest_metrics", "forecasts"):
+        assert found[table] == alone[table]
+
+
+@pytest.mark.slow
+def test_a_training_whose_process_dies_is_done_here_instead(tmp_path, monkeypatch, caplog, count_here):
+    monkeypatch.setattr(Training, "run", property(lambda _: os.abort))
+    _make(tmp_path / "processes", 'task_runner = "processes"', "processes = 2")
+    night = _night(["SIM-A"])
+    assert night.failed == ()
+    assert len(count_here) > 0
+    assert "a training was lost with its worker (BrokenProcessPool); it is done here instead" in caplog.text
+
+
+def test_a_night_with_a_bad_ticker_and_one_that_is_too_short_forecasts_the_rest(tmp_path):
+    _make(tmp_path / "processes", 'task_runner = "processes"', "processes = 2", spec=SMALL_TOML)
+    _night(["SIM-A"])
+    night = run_nightly(
+        tickers=["NOPE", "SIM-A"], as_of=evening(2012, 3, 30), source="stored", spec=None, epochs=None
+    )
+    assert night.failed == ("NOPE",)
+
+
+def test_dask_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "prefect_dask.task_runners", None)
+    _make(tmp_path / "dask", 'task_runner = "dask"', spec=SMALL_TOML)
+    with pytest.raises(SettingsError, match=r'needs the extra: pip install "stockrnn\[dask\]"'):
+        _night(["SIM-A"])
+    assert runtime.flow_run.id is None
