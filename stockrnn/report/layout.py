@@ -48,6 +48,7 @@ class Page:
         self.height = height
         self.figure = Figure(figsize=(WIDTH / DPI, height / DPI), dpi=DPI, facecolor="white")
         self._renderer = FigureCanvasAgg(self.figure).get_renderer()  # type: ignore[no-untyped-call]
+        self._widths: dict[tuple[str, float, bool], float] = {}
 
     def add_axes(self, box: Box) -> Axes:
         """Add bare axes that fill the box."""
@@ -135,8 +136,11 @@ class Page:
 
     def text_width(self, text: str, *, size: float, bold: bool = False) -> float:
         """Return the width of one line in pixels."""
-        font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
-        return float(self._renderer.get_text_width_height_descent(text, font, ismath=False)[0])
+        key = text, size, bold
+        if key not in self._widths:  # wrapping asks for the same lines over and over
+            font = FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
+            self._widths[key] = float(self._renderer.get_text_width_height_descent(text, font, ismath=False)[0])
+        return self._widths[key]
 
     def draw_line(self, xs: Sequence[float], ys: Sequence[float], *, color: str, width: float) -> None:
         """Draw a line through pixels, over everything else."""
