@@ -8,17 +8,17 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 
 from flows import tasks
-from flows.batch import make_jobs, run_jobs
+from flows.batch import explaining, make_jobs, opened_store, run_jobs
 from flows.trainers import backtesting, open_trainer
 from stockrnn.pipeline.tickers import choose_specs, choose_tickers
 from stockrnn.settings import load_settings
-from stockrnn.store.migrate import open_store
 from stockrnn.types import Ticker, parse_month
 
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 
 
 @flow(name="backtest", persist_result=False)
+@explaining
 def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdout: Month | None = None) -> State:
     """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive.
 
@@ -28,14 +28,14 @@ def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdo
         holdout: the month, such as 2020-01; none means the last one that has ended.
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
-    engine = open_store(settings)
-    chosen = choose_tickers(settings, engine, tickers, "stored")
     month = parse_month(holdout) if holdout else None
-    jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
-    with open_trainer(settings, jobs, [backtesting(month)]) as trainer:
-        return run_jobs(
-            "backtest",
-            jobs,
-            parameters={"tickers": chosen, "specs": list(specs), "holdout": holdout},
-            work=lambda job: tasks.backtest(job, trainer, month=month),
-        )
+    with opened_store(settings) as engine:
+        chosen = choose_tickers(settings, engine, tickers, "stored")
+        jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
+        with open_trainer(settings, jobs, [backtesting(month)]) as trainer:
+            return run_jobs(
+                "backtest",
+                jobs,
+                parameters={"tickers": chosen, "specs": list(specs), "holdout": holdout},
+                work=lambda job: tasks.backtest(job, trainer, month=month),
+            )

@@ -5,19 +5,24 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import wraps
 from importlib.metadata import version
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from sqlalchemy import Engine
 
-from stockrnn.errors import StockrnnError
+from stockrnn.errors import StockrnnError, StoreUnreachableError
 from stockrnn.pipeline.job import Job
 from stockrnn.settings import Settings
 from stockrnn.store.engine import writing
+from stockrnn.store.migrate import open_store
 from stockrnn.store.runs import write_run_end, write_run_start
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LOG = logging.getLogger("stockrnn")
 
@@ -55,10 +60,41 @@ def end_run(engine: Engine, run_id: str, *, failed: bool, error: str | None) -> 
 
 
 @contextmanager
+def opened_store(settings: Settings) -> Iterator[Engine]:
+    """Open the store for a run, which waits for a database that is just being restarted."""
+    engine = open_store(settings, wait=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def explaining(run: Callable[P, State[R]]) -> Callable[P, State[R]]:
+    """Let a flow that can't go on end as failed with the error's line; a traceback would only hide it."""
+
+    @wraps(run)
+    def explained(*parts: P.args, **options: P.kwargs) -> State[R]:
+        try:
+            return run(*parts, **options)
+        except StockrnnError as error:
+            return Failed(message=str(error), data=error)
+
+    return explained
+
+
+@contextmanager
 def keeping_failures(job: Job, failed: dict[str, str]) -> Iterator[None]:
-    """Note what goes wrong inside the block instead of raising it: a bad ticker never stops the others."""
+    """Note what goes wrong inside the block instead of raising it: a bad ticker never stops the others.
+
+    Raises
+    ------
+    StoreUnreachableError
+        No ticker could go on.
+    """
     try:
         yield
+    except StoreUnreachableError:
+        raise
     except StockrnnError as error:
         if str(error) not in failed.values():  # an outage is said once, not once a ticker
             LOG.error("%s", error)  # noqa: TRY400  # it explains itself; a traceback would only hide it

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from flows import tasks
 from flows.artifacts import has_server, publish
-from flows.batch import end_run, group_failures, keeping_failures, start_run, summarize
+from flows.batch import end_run, explaining, group_failures, keeping_failures, opened_store, start_run, summarize
 from flows.progress import current_progress
 from flows.trainers import backtesting, open_trainer, retraining
 from stockrnn.errors import StockrnnError
@@ -27,7 +27,6 @@ from stockrnn.pipeline.tickers import choose_specs, choose_tickers, had_session
 from stockrnn.pipeline.train import Trainer
 from stockrnn.pipeline.watch import find_warnings
 from stockrnn.settings import Settings, load_settings
-from stockrnn.store.migrate import open_store
 from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
@@ -109,6 +108,7 @@ def _name_run() -> str:
 
 
 @flow(name="nightly", flow_run_name=_name_run, persist_result=False)
+@explaining
 def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     tickers: list[Ticker] | None = None,
     as_of: datetime | None = None,
@@ -130,38 +130,30 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     wall = datetime.now(UTC)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
     moment = _read_as_of(as_of or wall, wall, source)
-    engine = open_store(settings)
-    chosen = choose_tickers(settings, engine, tickers, source)
-    if sessions_only and not had_session(settings, engine, chosen, as_of=moment):
-        return Completed(
-            name="Skipped",
-            message=f"no exchange of these tickers had a session in the 24 hours before {moment:%Y-%m-%d %H:%M} UTC",
+    with opened_store(settings) as engine:
+        chosen = choose_tickers(settings, engine, tickers, source)
+        if sessions_only and not had_session(settings, engine, chosen, as_of=moment):
+            return Completed(
+                name="Skipped",
+                message="no exchange of these tickers had a session in the 24 hours before "
+                f"{moment:%Y-%m-%d %H:%M} UTC",
+            )
+        parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
+        run_id = start_run(engine, "nightly", as_of=moment, wall=wall, parameters=parameters)
+        jobs = [
+            [
+                Job(settings=settings, engine=engine, ticker=ticker, spec_name=name, as_of=moment, wall=wall)
+                for name in specs
+            ]
+            for ticker in chosen
+        ]
+        night = Night(
+            as_of=moment,
+            outcomes=_run_tickers(settings, jobs, source),
+            leaderboard=_draw_leaderboard(settings, engine, moment),
+            notes=find_warnings(settings, engine, as_of=moment, simulated=source == "simulated"),
         )
-    parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
-    run_id = start_run(engine, "nightly", as_of=moment, wall=wall, parameters=parameters)
-    current_progress().begin(chosen)
-    jobs = {
-        ticker: [
-            Job(settings=settings, engine=engine, ticker=ticker, spec_name=name, as_of=moment, wall=wall)
-            for name in specs
-        ]
-        for ticker in chosen
-    }
-    failed = _update_prices(settings, [of_ticker[0] for of_ticker in jobs.values()], source)
-    fit = [job for ticker, of_ticker in jobs.items() if ticker not in failed for job in of_ticker]
-    with open_trainer(settings, fit, [retraining(only_fresh=source == "yahoo"), backtesting()]) as trainer:
-        outcomes = [
-            outcome
-            for ticker, of_ticker in jobs.items()
-            for outcome in _run_ticker(of_ticker, source, trainer, failed.get(ticker))
-        ]
-    night = Night(
-        as_of=moment,
-        outcomes=tuple(outcomes),
-        leaderboard=_draw_leaderboard(settings, engine, moment),
-        notes=find_warnings(settings, engine, as_of=moment, simulated=source == "simulated"),
-    )
-    return _end_run(engine, run_id, night)
+        return _end_run(engine, run_id, night)
 
 
 def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own parameters
@@ -182,6 +174,20 @@ def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own p
     if isinstance(result, Exception):
         raise result
     raise StockrnnError(f"the night ended as {state.name}: {state.message}")
+
+
+def _run_tickers(settings: Settings, jobs: Sequence[Sequence[Job]], source: SourceName) -> tuple[Outcome, ...]:
+    """Run all steps for each ticker, whose jobs, one a spec, stand together."""
+    current_progress().begin([of_ticker[0].ticker for of_ticker in jobs])
+    failed = _update_prices(settings, [of_ticker[0] for of_ticker in jobs], source)
+    fit = [job for of_ticker in jobs for job in of_ticker if job.ticker not in failed]
+    steps = [retraining(only_fresh=source == "yahoo"), backtesting()]
+    with open_trainer(settings, fit, steps) as trainer:
+        return tuple(
+            outcome
+            for of_ticker in jobs
+            for outcome in _run_ticker(of_ticker, source, trainer, failed.get(of_ticker[0].ticker))
+        )
 
 
 def _update_prices(settings: Settings, jobs: Sequence[Job], source: SourceName) -> dict[str, str]:

@@ -6,15 +6,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows import tasks
-from flows.batch import make_jobs, run_jobs
+from flows.batch import explaining, make_jobs, opened_store, run_jobs
 from flows.trainers import open_trainer, retraining
 from stockrnn.pipeline.tickers import choose_specs, choose_tickers
 from stockrnn.settings import load_settings
-from stockrnn.store.migrate import open_store
 from stockrnn.types import Ticker
 
 
 @flow(name="retrain", persist_result=False)
+@explaining
 def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force: bool = False) -> State:  # noqa: FBT001, FBT002  # a check box in the UI
     """Train the models that are due on the stored prices, and take each into use unless it may be worse.
 
@@ -24,13 +24,13 @@ def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force:
         force: train also where nothing is due.
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
-    engine = open_store(settings)
-    chosen = choose_tickers(settings, engine, tickers, "stored")
-    jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
-    with open_trainer(settings, jobs, [retraining(force=force)]) as trainer:
-        return run_jobs(
-            "retrain",
-            jobs,
-            parameters={"tickers": chosen, "specs": list(specs), "force": force},
-            work=lambda job: tasks.retrain(job, trainer, force=force),
-        )
+    with opened_store(settings) as engine:
+        chosen = choose_tickers(settings, engine, tickers, "stored")
+        jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
+        with open_trainer(settings, jobs, [retraining(force=force)]) as trainer:
+            return run_jobs(
+                "retrain",
+                jobs,
+                parameters={"tickers": chosen, "specs": list(specs), "force": force},
+                work=lambda job: tasks.retrain(job, trainer, force=force),
+            )

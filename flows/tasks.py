@@ -7,10 +7,11 @@ from typing import ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from sqlalchemy import Engine
 
 from flows.progress import announcing, current_progress
-from stockrnn.errors import HoldoutError, NotEnoughHistoryError
+from stockrnn.errors import HoldoutError, NotEnoughHistoryError, StoreUnreachableError
 from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
 from stockrnn.pipeline.feed import Feed
 from stockrnn.pipeline.forecast import Issued, forecast_next
@@ -26,11 +27,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+def _is_worth_it(_task: object, _run: object, state: State[object]) -> bool:
+    """Whether a step may do better at once: where the database went away in the middle; it is waited for."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, StoreUnreachableError) and error.lost
+
+
 def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a task whose run is called `TICKER: name` in the UI."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        return task(name=name, task_run_name=f"{{job.ticker}}: {name}", cache_policy=NO_CACHE)(function)
+        return task(
+            name=name,
+            task_run_name=f"{{job.ticker}}: {name}",
+            cache_policy=NO_CACHE,
+            retries=2,
+            retry_delay_seconds=[1, 10],
+            retry_condition_fn=_is_worth_it,
+        )(function)
 
     return decorate
 

@@ -6,15 +6,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows import tasks
-from flows.batch import make_jobs, run_jobs
+from flows.batch import explaining, make_jobs, opened_store, run_jobs
 from stockrnn.pipeline.feed import open_feed
 from stockrnn.pipeline.tickers import choose_tickers
 from stockrnn.settings import load_settings
-from stockrnn.store.migrate import open_store
 from stockrnn.types import Ticker
 
 
 @flow(name="update-prices", persist_result=False)
+@explaining
 def update_prices(tickers: list[Ticker] | None = None) -> State:
     """Download what is missing, and once more the last ten sessions.
 
@@ -22,9 +22,8 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
     """
     settings = load_settings()
-    engine = open_store(settings)
-    chosen = choose_tickers(settings, engine, tickers, "yahoo")
-    with open_feed(settings, "yahoo") as feed:
+    with opened_store(settings) as engine, open_feed(settings, "yahoo") as feed:
+        chosen = choose_tickers(settings, engine, tickers, "yahoo")
         return run_jobs(
             "update-prices",
             make_jobs(settings, engine, chosen, [settings.spec], wall=datetime.now(UTC)),

@@ -204,5 +204,20 @@ class StoreError(StockrnnError):
     """The database can't be used: missing, locked, unreadable or from a newer version."""
 
 
+class StoreUnreachableError(StoreError):
+    """A database server that does not answer, or went away in the middle of a transaction (`lost`).
+
+    Nothing is half-written: each step is one transaction.
+    """
+
+    def __init__(self, cause: object, *, lost: bool = False) -> None:
+        self.lost = lost
+        super().__init__(
+            f"the database server {'went away' if lost else 'does not answer'}: {' '.join(str(cause).split())}; "
+            "what was written so far stands, the next run does the rest. Check that the server runs and that "
+            "STOCKRNN_DATABASE_URL names it"
+        )
+
+
 class QueryError(UsageError):
     """A named query that does not exist, or was given the wrong parameters."""

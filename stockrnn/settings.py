@@ -41,6 +41,7 @@ class Settings(BaseSettings):
 
     home: Path = Path("stockrnn-data")
     database_url: SecretStr | None = None
+    database_wait_seconds: float = Field(default=90, ge=0)
     tickers: Annotated[tuple[Ticker, ...], NoDecode] = ()
     target: Target = "open"
     spec: str = "quantile"

@@ -1,5 +1,7 @@
 """Open the database: SQLite in the data folder, or whatever STOCKRNN_DATABASE_URL names."""
 
+import logging
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -7,14 +9,20 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
-from stockrnn.errors import StoreError
+from stockrnn.errors import StoreError, StoreUnreachableError
 from stockrnn.settings import Settings
 
 DATABASE_FILE = "stockrnn.db"
+LOG = logging.getLogger("stockrnn")
+
 _READ_ONLY = "stockrnn_read_only"
+_PATIENCE = "stockrnn_patience"
+_REFUSAL = re.compile(r"authentication failed|does not exist|no password supplied|no pg_hba\.conf entry")
+"""What a server says that would say the same later."""
 _BUSY_MILLISECONDS = 30_000
 
 
@@ -82,15 +90,20 @@ def _begin_sqlite(connection: Connection) -> None:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that takes no write lock; whatever it wrote would be rolled back."""
-    with _explained(), engine.connect().execution_options(**{_READ_ONLY: True}) as connection:
+    with _explained(), _connect(engine).execution_options(**{_READ_ONLY: True}) as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that is committed at the end of the block, or rolled back whole."""
-    with _explained(), engine.begin() as connection:
+    with _explained(), _connect(engine) as connection, connection.begin():
         yield connection
+
+
+def patient(engine: Engine, *, seconds: float) -> Engine:
+    """Return the engine, made to wait for a server that does not answer, as one that is just being restarted."""
+    return engine.execution_options(**{_PATIENCE: seconds})
 
 
 def compact(engine: Engine) -> None:
@@ -100,10 +113,39 @@ def compact(engine: Engine) -> None:
             connection.cursor().execute("VACUUM")
 
 
+def _connect(engine: Engine) -> Connection:
+    wait = Retrying(
+        retry=retry_if_exception(_may_pass),
+        wait=wait_exponential(multiplier=0.5, max=5),
+        stop=stop_after_delay(engine.get_execution_options().get(_PATIENCE, 0)),
+        before_sleep=_say_once,
+        reraise=True,
+    )
+    return wait(engine.connect)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and _is_server(error) and not _REFUSAL.search(str(error.orig))
+
+
+def _say_once(state: RetryCallState) -> None:
+    if state.attempt_number == 1:
+        LOG.warning("the database server does not answer; waiting for it")
+
+
+def _is_server(error: DBAPIError) -> bool:
+    return not isinstance(error.orig, sqlite3.Error)
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
+        if isinstance(error, DBAPIError) and _is_server(error):
+            if error.connection_invalidated:
+                raise StoreUnreachableError(cause, lost=True) from error
+            if _may_pass(error) and error.statement is None:
+                raise StoreUnreachableError(cause) from error
         raise StoreError(f"the database refused: {cause}; see 'stockrnn status'") from error

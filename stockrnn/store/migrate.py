@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
-from stockrnn.store.engine import DATABASE_FILE, make_engine, reading, writing
+from stockrnn.store.engine import DATABASE_FILE, make_engine, patient, reading, writing
 
 _LOCK_KEY = 7_381_624_901
 """Names this program's migrations among the advisory locks of a Postgres server."""
@@ -24,8 +24,13 @@ def sql_folder() -> Path:
     return packaged if packaged.is_dir() else packaged.parents[1] / "sql"
 
 
-def open_store(settings: Settings, *, create: bool = True) -> Engine:
+def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -> Engine:
     """Open the store at this version's schema, migrating it if it is older.
+
+    Parameters
+    ----------
+    wait
+        Wait for a server that does not answer, now and in every transaction, as long as the settings say.
 
     Raises
     ------
@@ -41,6 +46,8 @@ def open_store(settings: Settings, *, create: bool = True) -> Engine:
             )
         _make_folder(settings.home)
     engine = make_engine(settings)
+    if wait:
+        engine = patient(engine, seconds=settings.database_wait_seconds)
     upgrade(engine)
     return engine
 

