@@ -74,6 +74,8 @@ def explaining(run: Callable[P, State[R]]) -> Callable[P, State[R]]:
 
     @wraps(run)
     def explained(*parts: P.args, **options: P.kwargs) -> State[R]:
+        if LOG.level == logging.NOTSET:  # in a worker; the command line has set it
+            LOG.setLevel(logging.INFO)
         try:
             return run(*parts, **options)
         except StockrnnError as error:

