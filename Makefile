@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test test-ui check bench lock clean
 
 demo: .venv/.installed
 	$(BIN)/stockrnn demo
 
 test: .venv/.installed
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# In a real browser; needs chromium and chromedriver (Debian: chromium chromium-driver).
+test-ui: .venv/.installed
+	$(BIN)/python -m pytest tests/deployments -o python_files='ui_*.py' -s
 
 check: .venv/.installed
 	$(BIN)/ruff check .

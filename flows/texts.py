@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockrnn.pipeline.retrain import describe_retrained
+from stockrnn.report.formats import format_price
 
 if TYPE_CHECKING:
     from flows.nightly import Night, Outcome
@@ -26,20 +27,20 @@ def describe_ticker(outcomes: Sequence["Outcome"]) -> str:
 
 
 def list_forecasts(night: "Night") -> list[dict[str, Any]]:
-    """Return tonight's forecasts, a row a ticker and spec; prices in quote currency."""
+    """Return tonight's forecasts, a row a ticker and spec; prices in quote currency, as text."""
     made = [outcome.issued.forecast for outcome in night.outcomes if outcome.issued]
     return [
         {
             "ticker": one.ticker,
             "spec": one.spec,
-            "target": one.target,
-            "cutoff": one.cutoff.isoformat(),
             "session": one.target_session.isoformat(),
-            "forecast": _round(one.predicted),
-            "naive": _round(one.naive),
-            "last_close": _round(one.last_close),
+            "forecast": format_price(one.predicted),
+            "naive": format_price(one.naive),
             "80 %": _write_span(one.lower_80, one.upper_80),
             "95 %": _write_span(one.lower_95, one.upper_95),
+            "last_close": format_price(one.last_close),
+            "target": one.target,
+            "cutoff": one.cutoff.isoformat(),
             "kind": one.kind,
         }
         for one in made
@@ -109,9 +110,5 @@ def _encode(picture: Path) -> str:
     return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
-def _round(price: float) -> float:
-    return float(f"{price:.6g}")
-
-
 def _write_span(lower: float | None, upper: float | None) -> str:
-    return "-" if lower is None or upper is None else f"{_round(lower)} to {_round(upper)}"
+    return "-" if lower is None or upper is None else f"{format_price(lower)} to {format_price(upper)}"

@@ -1,6 +1,7 @@
 """What a Prefect server knows, asked over its API."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 
@@ -39,3 +40,14 @@ def look(server):
     """Return what the server knows of each deployment, by flow and name."""
     flows = {flow["id"]: flow["name"] for flow in ask(server, "flows/filter")}
     return {f"{flows[one['flow_id']]}/{one['name']}": one for one in ask(server, "deployments/filter")}
+
+
+def wait_for_end(server, run_id, *, seconds=240):
+    """Return a run when it has ended, well or not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        (run,) = ask(server, "flow_runs/filter", flow_runs={"id": {"any_": [run_id]}})
+        if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+            return run
+        time.sleep(0.5)
+    raise AssertionError(f"{run['state_name']} after {seconds} s")

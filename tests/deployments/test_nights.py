@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from postgres_server import run_postgres
-from prefect_api import ask, look, send
+from prefect_api import ask, look, send, wait_for_end
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
@@ -32,16 +32,6 @@ def deployment(deployed):
     yield found
     kept = {"schedule": schedule["schedule"], "parameters": schedule["parameters"]}
     send(deployed, "PATCH", f"deployments/{found['id']}/schedules/{schedule['id']}", **kept)
-
-
-def wait_for_end(server, run_id, *, seconds=240):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        (run,) = ask(server, "flow_runs/filter", flow_runs={"id": {"any_": [run_id]}})
-        if run["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
-            return run
-        time.sleep(0.5)
-    raise AssertionError(f"{run['state_name']} after {seconds} s")
 
 
 def wait_for_scheduled(server, *, seconds=60):
@@ -147,7 +137,7 @@ def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(
 ):
     if not request.config.getoption("--all-nights"):
         pytest.skip("waits for minutes; run with --all-nights")
-    slow = {"epochs": 4000}  # long enough to be killed in
+    slow = {"epochs": 100_000}  # long enough to be killed in
     home, undisturbed = deployed.folder / "killed", deployed.folder / "undisturbed"
     worker = start_worker(STOCKRNN_HOME=str(home))
     run = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT | slow)
@@ -161,8 +151,9 @@ def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(
     worker.wait()
     worker = start_worker(STOCKRNN_HOME=str(home))
     again = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
-    assert wait_for_end(deployed, run["id"], seconds=240)["state_type"] == "CRASHED"
-    print(f"shown as crashed after {time.monotonic() - killed:.0f} s")
+    ended = wait_for_end(deployed, run["id"], seconds=240)
+    assert ended["state_type"] == "CRASHED"
+    print(f"shown as crashed after {time.monotonic() - killed:.0f} s: {ended['state']['message']}")
     assert wait_for_end(deployed, again["id"], seconds=240)["state_type"] == "COMPLETED"
     print(f"the next run had ended after {time.monotonic() - killed:.0f} s")
     found = read(f"sqlite:///{home / 'stockrnn.db'}")
