@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from scenario import SMALL_TOML
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,11 @@ class Server:
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def deploy(self) -> None:
+        """Run the command of docker/compose.yaml."""
+        service = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]["deploy"]
+        subprocess.run(service["command"], cwd=self.folder, env=self.environment, check=True)
 
     def start(self, *words: object, **variables: str) -> subprocess.Popen:
         """Start a command of Prefect that stays; its output goes to a file in the folder."""
@@ -111,10 +117,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def deployed(server) -> Server:
-    """Deploy as the README says."""
-    server.prefect("work-pool", "create", "stockrnn", "--type", "process")
-    server.prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
-    subprocess.run([sys.executable, "-m", "flows.automations"], cwd=server.folder, env=server.environment, check=True)
+    """Deploy with the command of docker/compose.yaml, which is the README's."""
+    server.deploy()
     return server
 
 

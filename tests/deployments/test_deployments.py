@@ -23,6 +23,9 @@ def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deploy
         assert len(one["description"]) > 20
     (night,) = found["nightly/nightly"]["schedules"]
     assert night["parameters"] == {"sessions_only": True}
+    (automation,) = ask(deployed, "automations/filter")
+    assert automation["name"] == "stockrnn: a run that gives no sign of life has crashed"
+    assert automation["enabled"]
 
 
 def test_the_form_has_types_choices_and_help_texts(deployed):
@@ -35,12 +38,13 @@ def test_the_form_has_types_choices_and_help_texts(deployed):
 def test_deploying_again_changes_nothing(deployed):
     kept = ("id", "version", "schedules", "parameters", "tags", "description", "concurrency_options", "entrypoint")
     before = {name: {key: one[key] for key in kept} for name, one in look(deployed).items()}
-    deployed.prefect("deploy", "--prefect-file", "deployments/prefect.yaml", "--all")
+    deployed.deploy()
     after = {name: {key: one[key] for key in kept} for name, one in look(deployed).items()}
     for one in (*before.values(), *after.values()):
         for schedule in one["schedules"]:
             schedule.pop("updated", None)
     assert after == before
+    assert len(ask(deployed, "automations/filter")) == 1
 
 
 @pytest.mark.parametrize("option", ['source="guess"', 'tickers=["../../x"]', "colour=1"])

@@ -1,0 +1,2 @@
+-- Prefect keeps its own tables apart from ours.
+create database prefect;
