@@ -4,14 +4,23 @@ Only where runs go to a server: without one there is no UI, and the pictures of 
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine
 
+from flows.progress import Progress, current_progress, shown_by
 from flows.texts import describe_night, describe_ticker, list_forecasts
 from stockrnn.store.engine import reading
 from stockrnn.store.queries import get_query, run_query
@@ -23,6 +32,43 @@ if TYPE_CHECKING:
 def has_server() -> bool:
     """Whether runs go to a Prefect server, which keeps and shows artifacts."""
     return bool(PREFECT_API_URL.value())
+
+
+class ShownProgress:
+    """Shows how many tickers of a run are done as an artifact of the run, besides what another display does."""
+
+    def __init__(self, inner: Progress) -> None:
+        self._inner = inner
+        self._artifact: UUID | None = None
+        self._done, self._all = 0, 1
+
+    def begin(self, tickers: Sequence[str]) -> None:
+        """Make the artifact."""
+        self._inner.begin(tickers)
+        self._all = max(len(tickers), 1)
+        words = f"Tickers done, of {len(tickers)}"
+        made = create_progress_artifact(progress=0, key="progress", description=words)
+        self._artifact = cast("UUID", made)  # a coroutine only inside a running loop
+
+    def training(self, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
+        """Leave epochs to the other display."""
+        return self._inner.training(ticker, what, epochs=epochs)
+
+    def step(self, ticker: str, message: str) -> None:
+        """Leave steps to the other display."""
+        self._inner.step(ticker, message)
+
+    def finish(self, ticker: str) -> None:
+        """Count a ticker that is done, well or not."""
+        self._inner.finish(ticker)
+        self._done += 1
+        if self._artifact is not None:
+            update_progress_artifact(self._artifact, progress=100 * self._done / self._all)
+
+
+def show_progress() -> AbstractContextManager[None]:
+    """Show the run's progress in the UI too, where there is one."""
+    return shown_by(ShownProgress(current_progress())) if has_server() else nullcontext()
 
 
 @task(name="publish", task_run_name="publish", cache_policy=NO_CACHE)

@@ -1,7 +1,7 @@
 """The night: update prices, score, retrain if due, backtest, forecast, report, for each ticker."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from prefect.states import Completed, Failed
 from sqlalchemy import Engine
 
 from flows import tasks
-from flows.artifacts import has_server, publish
+from flows.artifacts import has_server, publish, show_progress
 from flows.batch import end_run, explaining, group_failures, keeping_failures, opened_store, start_run, summarize
 from flows.progress import current_progress
 from flows.trainers import backtesting, open_trainer, retraining
@@ -27,6 +27,8 @@ from stockrnn.pipeline.tickers import choose_specs, choose_tickers, had_session
 from stockrnn.pipeline.train import Trainer
 from stockrnn.pipeline.watch import find_warnings
 from stockrnn.settings import Settings, load_settings
+from stockrnn.store.engine import reading
+from stockrnn.store.runs import read_completed_run
 from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
@@ -132,13 +134,10 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     moment = _read_as_of(as_of or wall, wall, source)
     with opened_store(settings) as engine:
         chosen = choose_tickers(settings, engine, tickers, source)
-        if sessions_only and not had_session(settings, engine, chosen, as_of=moment):
-            return Completed(
-                name="Skipped",
-                message="no exchange of these tickers had a session in the 24 hours before "
-                f"{moment:%Y-%m-%d %H:%M} UTC",
-            )
         parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
+        needless = _find_needless(settings, engine, parameters, as_of=moment) if sessions_only else None
+        if needless:
+            return Completed(name="Skipped", message=needless)
         run_id = start_run(engine, "nightly", as_of=moment, wall=wall, parameters=parameters)
         jobs = [
             [
@@ -147,9 +146,11 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
             ]
             for ticker in chosen
         ]
+        with show_progress():
+            outcomes = _run_tickers(settings, jobs, source)
         night = Night(
             as_of=moment,
-            outcomes=_run_tickers(settings, jobs, source),
+            outcomes=outcomes,
             leaderboard=_draw_leaderboard(settings, engine, moment),
             notes=find_warnings(settings, engine, as_of=moment, simulated=source == "simulated"),
         )
@@ -174,6 +175,18 @@ def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own p
     if isinstance(result, Exception):
         raise result
     raise StockrnnError(f"the night ended as {state.name}: {state.message}")
+
+
+def _find_needless(
+    settings: Settings, engine: Engine, parameters: Mapping[str, Any], *, as_of: datetime
+) -> str | None:
+    """Say why a scheduled night has nothing to do; None where it has."""
+    if not had_session(settings, engine, parameters["tickers"], as_of=as_of):
+        return f"no exchange of these tickers had a session in the 24 hours before {as_of:%Y-%m-%d %H:%M} UTC"
+    due = runtime.flow_run.scheduled_start_time
+    with reading(engine) as connection:
+        done = read_completed_run(connection, flow="nightly", since=due, parameters=parameters)
+    return f"the run of {done:%Y-%m-%d %H:%M} UTC, begun after this one was due, has done it" if done else None
 
 
 def _run_tickers(settings: Settings, jobs: Sequence[Sequence[Job]], source: SourceName) -> tuple[Outcome, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import yaml
 from yahoo_server import FakeYahoo
 
 from stockrnn.calendars import load_calendar
@@ -42,6 +43,7 @@ def _blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
+SERVE = "stockrnn serve"  # it goes on until it is stopped
 COMMANDS = [line for block in _blocks("sh") for line in block.splitlines()]
 
 
@@ -132,7 +134,7 @@ def test_make_test_runs_pytest():
     assert _recipe("test").startswith(".venv/bin/python -m pytest ")
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("stockrnn")])
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("stockrnn") and line != SERVE])
 def test_every_stockrnn_command_works_in_the_order_given(newcomer, command):
     done, _ = _run(command, newcomer, **QUICK)
     # the demo's tickers have had no night since then, and status says so
@@ -142,8 +144,18 @@ def test_every_stockrnn_command_works_in_the_order_given(newcomer, command):
 
 
 def test_the_other_commands_are_those_that_other_tests_run():
-    rest = [line for line in COMMANDS if not line.startswith("stockrnn")]
-    assert rest == ["make demo", "make test", "pip install ."]  # the last: tests/test_packaging.py
+    rest = [line for line in COMMANDS if not line.startswith("stockrnn") or line == SERVE]
+    assert rest[:3] == ["make demo", "make test", "pip install ."]  # the last: tests/test_packaging.py
+    # tests/deployments runs a server, `serve` and a worker, and deploys as docker/compose.yaml does
+    script = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]["deploy"]["command"][-1]
+    make, *others = script.splitlines()
+    assert rest[3:] == [
+        "prefect server start",
+        SERVE,
+        make.split(" || ")[1],
+        *others,
+        "prefect worker start --pool stockrnn --type process",
+    ]
 
 
 def test_the_crontab_line_is_a_schedule_and_a_command_that_works(newcomer):

@@ -60,6 +60,17 @@ def write_run_end(
     )
 
 
+def read_completed_run(
+    connection: Connection, *, flow: str, since: datetime, parameters: Mapping[str, Any]
+) -> datetime | None:
+    """Return when a run of the same flow and parameters started that began at `since` or later and left nothing."""
+    query = select(runs.c.started_at, runs.c.parameters).where(
+        runs.c.flow == flow, runs.c.started_at >= since, runs.c.state == "completed", runs.c.error.is_(None)
+    )
+    found = connection.execute(query.order_by(runs.c.started_at)).all()
+    return next((row.started_at for row in found if row.parameters == parameters), None)
+
+
 def read_last_run(connection: Connection) -> Run | None:
     """Return the run that started last, None where none ever did."""
     query = select(

@@ -102,6 +102,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         "PREFECT_CLI_COLORS": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
+        "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
         "STOCKRNN_DATABASE_WAIT_SECONDS": "5",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }

@@ -1,8 +1,6 @@
 """The deployments on a real server: what deploying makes, and a night by hand through a real worker."""
 
 import json
-import sqlite3
-from contextlib import closing
 
 import pytest
 from prefect_api import NAMES, ask, look
@@ -23,9 +21,11 @@ def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deploy
         assert len(one["description"]) > 20
     (night,) = found["nightly/nightly"]["schedules"]
     assert night["parameters"] == {"sessions_only": True}
-    (automation,) = ask(deployed, "automations/filter")
-    assert automation["name"] == "stockrnn: a run that gives no sign of life has crashed"
-    assert automation["enabled"]
+    assert {one["name"]: one["enabled"] for one in ask(deployed, "automations/filter")} == {
+        "stockrnn: a run that gives no sign of life has crashed": True,
+        "stockrnn: a run has failed": False,
+        "stockrnn: no night for five days": False,
+    }
 
 
 def test_the_form_has_types_choices_and_help_texts(deployed):
@@ -44,7 +44,7 @@ def test_deploying_again_changes_nothing(deployed):
         for schedule in one["schedules"]:
             schedule.pop("updated", None)
     assert after == before
-    assert len(ask(deployed, "automations/filter")) == 1
+    assert len(ask(deployed, "automations/filter")) == 3
 
 
 @pytest.mark.parametrize("option", ['source="guess"', 'tickers=["../../x"]', "colour=1"])
@@ -54,19 +54,3 @@ def test_a_wrong_parameter_is_refused_before_a_run_is_made(deployed, option):
     name, _, value = option.partition("=")
     made = ask(deployed, "flow_runs/filter")
     assert not any(run["parameters"].get(name) == json.loads(value) for run in made)
-
-
-@pytest.mark.slow
-def test_a_night_by_hand_through_a_worker_leaves_its_forecasts_and_artifacts(deployed, start_worker):
-    home = deployed.folder / "by-hand"
-    start_worker(STOCKRNN_HOME=str(home))
-    options = ['tickers=["SIM-A"]', 'source="simulated"', 'as_of="2012-03-30T22:00:00+00:00"']
-    words = [word for option in options for word in ("-p", option)]
-    said = deployed.prefect("deployment", "run", "nightly/nightly", *words, "--watch", check=False)
-    with closing(sqlite3.connect(home / "stockrnn.db")) as connection:
-        forecasts = connection.execute("select ticker, spec, kind, target_session from forecasts").fetchall()
-        runs = connection.execute("select flow, state, error from runs").fetchall()
-    assert forecasts == [("SIM-A", "tutorial", "live", "2012-04-02")], said
-    assert runs == [("nightly", "completed", None)]
-    keys = {one["key"] for one in ask(deployed, "artifacts/filter")}
-    assert keys >= {"forecast-sim-a", "forecasts", "night"}

@@ -1,5 +1,6 @@
 """Nights on a real server through a real worker: by the schedule and by hand, into SQLite, Postgres and over Dask."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -87,9 +88,11 @@ def test_the_schedule_and_a_hand_and_dask_give_the_same_forecasts_in_sqlite_and_
     # by hand, into Postgres
     url = postgres.make(empty=True, password=PASSWORD)
     worker = start_worker(STOCKRNN_HOME=str(deployed.folder / "reports"), STOCKRNN_DATABASE_URL=url)
-    run = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
-    assert wait_for_end(deployed, run["id"])["state_type"] == "COMPLETED"
+    options = [word for name, value in NIGHT.items() for word in ("-p", f"{name}={json.dumps(value)}")]
+    assert "Completed" in deployed.prefect("deployment", "run", "nightly/nightly", *options, "--watch")
     assert read(url) == made["schedule"]
+    keys = {one["key"] for one in ask(deployed, "artifacts/filter")}
+    assert keys == {"forecast-sim-a", "forecast-sim-b", "forecasts", "night", "progress"}
     check_that_nothing_holds_the_password(deployed, url)
     # stopped for good: one line, and no password in it either
     postgres.stop()
@@ -130,6 +133,26 @@ def check_that_nothing_holds_the_password(server, url):
     assert b"SIM-A: tutorial forecasts open of 2012-04-02" in places["prefect"]
     assert b"SIM-A" in places["runs"]
     assert [name for name, content in places.items() if PASSWORD.encode() in content] == []
+
+
+@pytest.mark.slow
+def test_nights_that_waited_for_a_worker_become_one(deployed, deployment, start_worker):
+    late = [datetime.now(UTC) - timedelta(days=days) for days in (3, 2, 1)]
+    runs = [
+        ask(
+            deployed,
+            f"deployments/{deployment['id']}/create_flow_run",
+            parameters=NIGHT | {"tickers": ["SIM-A"], "sessions_only": True},
+            state={"type": "SCHEDULED", "state_details": {"scheduled_time": moment.isoformat()}},
+        )
+        for moment in late
+    ]
+    start_worker(STOCKRNN_HOME=str(deployed.folder / "late"))
+    ended = [wait_for_end(deployed, run["id"])["state"] for run in runs]
+    assert {state["type"] for state in ended} == {"COMPLETED"}
+    assert sorted(state["name"] for state in ended) == ["Completed", "Skipped", "Skipped"]
+    words = [state["message"] for state in ended if state["name"] == "Skipped"]
+    assert all("begun after this one was due, has done it" in said for said in words)
 
 
 def kill_all_of(home):

@@ -48,6 +48,12 @@ def test_a_ticker_has_a_page_with_its_forecasts_the_verdict_and_the_report_as_a_
     assert base64.b64decode(picture) == night.outcomes[0].report.read_bytes()
 
 
+def test_the_run_says_how_far_it_is(night):
+    assert len(night.tickers) == 2
+    progress = read_artifact("progress")
+    assert (progress.type, progress.data, progress.description) == ("progress", 100.0, "Tickers done, of 2")
+
+
 def test_tonights_forecasts_are_one_table(night):
     table = read_artifact("forecasts")
     assert table.type == "table"
