@@ -54,6 +54,10 @@ class ShownProgress:
         """Leave epochs to the other display."""
         return self._inner.training(ticker, what, epochs=epochs)
 
+    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
+        """Leave what is waited for to the other display."""
+        return self._inner.waiting(what, total=total)
+
     def step(self, ticker: str, message: str) -> None:
         """Leave steps to the other display."""
         self._inner.step(ticker, message)

@@ -18,6 +18,9 @@ class Progress(Protocol):
     def training(self, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
         """Return a function to call after each epoch with its number and its loss."""
 
+    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
+        """Return a function to call with how many of what is waited for are done."""
+
     def step(self, ticker: str, message: str) -> None:
         """Say what was done for a ticker."""
 
@@ -37,6 +40,11 @@ class LogProgress:
         """Log that a training begins; its epochs stay silent."""
         LOG.info("%s: training the %s, at most %d epochs", ticker, what, epochs)
         return lambda _epoch, _loss: None
+
+    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
+        """Log how many there are."""
+        LOG.info("%d %s", total, what)
+        return lambda _done: None
 
     def step(self, ticker: str, message: str) -> None:
         """Log what was done."""

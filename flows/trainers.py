@@ -16,6 +16,7 @@ from prefect.context import SyncClientContext
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
+from flows.progress import current_progress
 from stockrnn.errors import SettingsError
 from stockrnn.pipeline.ahead import AheadTrainer, Future, Training
 from stockrnn.pipeline.apart import PatientTrainer, process_trainer
@@ -47,7 +48,7 @@ def train(name: str, run: Callable[[], Fitted]) -> Fitted:  # noqa: ARG001  # th
 def open_trainer(settings: Settings, jobs: Iterable[Job], steps: Sequence[Step]) -> Iterator[Trainer]:
     """Give a trainer to run `steps` with, for each of the jobs.
 
-    With a `task_runner` in the settings, all that they will train is begun at once, as far as there is room.
+    Unless `task_runner` is "single", all that they will train is begun at once, as far as there is room.
 
     Parameters
     ----------
@@ -68,6 +69,9 @@ def open_trainer(settings: Settings, jobs: Iterable[Job], steps: Sequence[Step])
         ahead = AheadTrainer(lambda name, training: _submit(runner, name, training), here)
         with _reaching_api():
             _foresee(ahead, jobs, steps)
+        if ahead.begun:
+            where = "a Dask cluster" if settings.task_runner == "dask" else "several processes"
+            ahead.on_done = current_progress().waiting(f"networks to train in {where}", total=ahead.begun)
         yield ahead
 
 
@@ -132,9 +136,9 @@ def _submit(runner: TaskRunner[Any], name: str, training: Training) -> Future:
 
 
 def _make_runner(settings: Settings) -> TaskRunner[Any] | None:
-    if settings.task_runner is None:
-        return None
     processes = settings.processes or os.cpu_count() or 1
+    if settings.task_runner == "single" or (settings.task_runner == "processes" and processes == 1):
+        return None
     if settings.task_runner == "processes":
         return ProcessPoolTaskRunner(max_workers=processes)
     try:

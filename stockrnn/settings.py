@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     requests_per_second: float = Field(default=2, gt=0)
     inactive_after_nights: int = Field(default=5, ge=2)
     keep_days: int = Field(default=730, ge=366)
-    task_runner: Literal["processes", "dask"] | None = None
+    task_runner: Literal["single", "processes", "dask"] = "processes"
     processes: int | None = Field(default=None, ge=1)
     dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://")
     calendars: dict[Ticker, str] = Field(default_factory=dict)

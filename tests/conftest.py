@@ -45,6 +45,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run every test in a folder of its own, without the developer's settings."""
     for name in [name for name in os.environ if name.startswith("STOCKRNN_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("STOCKRNN_TASK_RUNNER", "single")  # its one process serves all tests of a file
     monkeypatch.chdir(tmp_path)
 
 

@@ -50,6 +50,15 @@ class TerminalProgress:
 
         return on_epoch
 
+    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
+        """Show a bar of what is waited for until all of it is done."""
+        self._bars.reset(self._epochs, total=total, description=what, visible=True)
+
+        def on_done(done: int) -> None:
+            self._bars.update(self._epochs, completed=done, note="", visible=done < total)
+
+        return on_done
+
     def step(self, ticker: str, message: str) -> None:
         """Print what was done above the bars."""
         self._bars.console.print(f"{ticker}: {message}", markup=False, highlight=False, soft_wrap=True)

@@ -72,12 +72,20 @@ class AheadTrainer:
         Begins a training elsewhere, under a name for people.
     otherwise
         Trains what was not begun, and what was lost.
+
+    Attributes
+    ----------
+    on_done
+        Told how many of the trainings that were begun are done; a network of an ensemble is one.
     """
+
+    on_done: Callable[[int], None] | None = None
 
     def __init__(self, submit: Callable[[str, Training], Future], otherwise: Trainer) -> None:
         self._submit = submit
         self._otherwise = otherwise
         self._begun: dict[object, Sequence[Future]] = {}
+        self._done = 0
 
     def foresee(self, name: str, step: Callable[[Trainer], object]) -> Foreseen:
         """Begin what a step would train, and say whether it trains anything.
@@ -117,13 +125,25 @@ class AheadTrainer:
         begun = self._begun.get(_make_key(training))
         if begun is not None:
             try:
-                return _join([future.result() for future in begun])
+                return _join([self._wait_for(future) for future in begun])
             except (HoldoutError, TrainingError):
                 raise
             except Exception as error:  # noqa: BLE001  # whatever the engine raises where a worker is gone
                 LOG.warning("a training was lost with its worker (%s); it is done here instead", type(error).__name__)
                 del self._begun[_make_key(training)]
         return self._otherwise(spec, bars, target=target, seed=seed, start=start, on_epoch=on_epoch)
+
+    @property
+    def begun(self) -> int:
+        """How many trainings were begun."""
+        return sum(len(parts) for parts in self._begun.values())
+
+    def _wait_for(self, future: Future) -> Fitted:
+        fitted = future.result()
+        self._done += 1
+        if self.on_done:
+            self.on_done(self._done)
+        return fitted
 
     def _begin(self, name: str, training: Training) -> None:
         key = _make_key(training)

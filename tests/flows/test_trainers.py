@@ -26,6 +26,11 @@ COMPARED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _from_the_file(monkeypatch):
+    monkeypatch.delenv("STOCKRNN_TASK_RUNNER")
+
+
 def _make(folder, *runner, spec=BOTH):
     folder.mkdir()
     os.chdir(folder)
@@ -66,7 +71,7 @@ def count_here(monkeypatch):
 
 @pytest.mark.slow
 def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_path, count_here):
-    _make(tmp_path / "alone")
+    _make(tmp_path / "alone", 'task_runner = "single"')
     alone = _one_night()
     assert len(alone["forecasts"]) == 2 * len(TICKERS)
     assert len(alone["models"]) == len(TICKERS) + 1
@@ -85,7 +90,7 @@ def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_pa
 def test_a_dask_scheduler_that_runs_already_serves_the_other_flows(tmp_path):
     from distributed import LocalCluster
 
-    _make(tmp_path / "alone")
+    _make(tmp_path / "alone", 'task_runner = "single"')
     _night()
     retrain(tickers=TICKERS, force=True)
     backtest(tickers=TICKERS, spec="tutorial", holdout="2011-12")
