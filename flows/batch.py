@@ -27,6 +27,16 @@ R = TypeVar("R")
 LOG = logging.getLogger("stockrnn")
 
 _MOST_NAMED = 10
+_MOST_IN_NAME = 3
+
+
+def name_run() -> str:
+    """Return what a run is called in the UI: its flow, its tickers, the month if one is named, and its moment."""
+    run = runtime.flow_run
+    tickers = _join(run.parameters.get("tickers") or ["all tickers"], most=_MOST_IN_NAME)
+    month = run.parameters.get("holdout")
+    as_of = run.parameters.get("as_of") or datetime.now(UTC)
+    return f"{run.flow_name} {tickers}{f', {month}' if month else ''} as of {str(as_of)[:16].replace('T', ' ')}"
 
 
 def start_run(engine: Engine, flow: str, *, as_of: datetime, wall: datetime, parameters: dict[str, Any]) -> str:
@@ -124,9 +134,9 @@ def summarize(tickers: Sequence[str], failed: Sequence[str], failures: Sequence[
     return words + (f"; failed: {'; '.join(failures)}" if failures else "")
 
 
-def _join(tickers: Sequence[str]) -> str:
-    more = len(tickers) - _MOST_NAMED
-    return ", ".join(tickers[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _join(tickers: Sequence[str], *, most: int = _MOST_NAMED) -> str:
+    more = len(tickers) - most
+    return ", ".join(tickers[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def run_jobs(flow: str, jobs: Sequence[Job], *, parameters: dict[str, Any], work: Callable[[Job], object]) -> State:

@@ -5,16 +5,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
+from pydantic import Field
 from sqlalchemy import Engine
 
 from flows import tasks
 from flows.artifacts import has_server, publish, show_progress
-from flows.batch import end_run, explaining, group_failures, keeping_failures, opened_store, start_run, summarize
+from flows.batch import (
+    end_run,
+    explaining,
+    group_failures,
+    keeping_failures,
+    name_run,
+    opened_store,
+    start_run,
+    summarize,
+)
 from flows.progress import current_progress
 from flows.trainers import backtesting, open_trainer, retraining
 from stockrnn.errors import StockrnnError
@@ -32,6 +42,8 @@ from stockrnn.store.runs import read_completed_run
 from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
+
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,32 +114,25 @@ class Night:
         return summarize(self.tickers, self.failed, self.failures)
 
 
-def _name_run() -> str:
-    parameters = runtime.flow_run.parameters
-    tickers = parameters.get("tickers") or ["all tickers"]
-    as_of = parameters.get("as_of") or datetime.now(UTC)
-    return f"nightly {', '.join(tickers)} as of {str(as_of)[:16]}"
-
-
-@flow(name="nightly", flow_run_name=_name_run, persist_result=False)
+@flow(name="nightly", flow_run_name=name_run, persist_result=False)
 @explaining
 def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     tickers: list[Ticker] | None = None,
     as_of: datetime | None = None,
     source: SourceName = "yahoo",
     spec: str | None = None,
-    epochs: int | None = None,
+    epochs: Epochs | None = None,
     sessions_only: bool = False,  # noqa: FBT001, FBT002  # a check box in the UI
 ) -> State[Night]:
     """Update prices, score, retrain what is due, backtest the last whole month, forecast, report.
 
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
-        as_of: the run's "now", in UTC unless it has an offset; none means now. An earlier one gives hindcasts.
-        source: where prices come from; "stored" downloads nothing, "simulated" is the built-in market.
-        spec: the model configuration; none means all that are nightly in stockrnn.toml.
-        epochs: train so many epochs instead of the specs'.
-        sessions_only: end at once where no exchange had a session in the 24 hours before, as the schedule wants it.
+        as_of: The run's "now", in UTC unless it has an offset; none means now. An earlier one gives hindcasts.
+        source: Where prices come from; "stored" downloads nothing, "simulated" is the built-in market.
+        spec: The model configuration; none means all that are nightly in stockrnn.toml.
+        epochs: Train so many epochs instead of the specs'.
+        sessions_only: End at once where no exchange had a session in the 24 hours before, as the schedule wants it.
     """
     wall = datetime.now(UTC)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)

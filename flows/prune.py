@@ -12,7 +12,7 @@ from stockrnn.settings import load_settings
 from stockrnn.store.engine import compact
 
 
-@flow(name="prune", persist_result=False)
+@flow(name="prune", flow_run_name="prune", persist_result=False)
 @explaining
 def prune() -> State:
     """Drop the weights of retired models that neither a forecast nor a replay within `keep_days` needs."""

@@ -6,22 +6,22 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows import tasks
-from flows.batch import explaining, make_jobs, opened_store, run_jobs
+from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
 from flows.trainers import open_trainer, retraining
 from stockrnn.pipeline.tickers import choose_specs, choose_tickers
 from stockrnn.settings import load_settings
 from stockrnn.types import Ticker
 
 
-@flow(name="retrain", persist_result=False)
+@flow(name="retrain", flow_run_name=name_run, persist_result=False)
 @explaining
 def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force: bool = False) -> State:  # noqa: FBT001, FBT002  # a check box in the UI
     """Train the models that are due on the stored prices, and take each into use unless it may be worse.
 
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
-        spec: the model configuration; none means all that are nightly in stockrnn.toml.
-        force: train also where nothing is due.
+        spec: The model configuration; none means all that are nightly in stockrnn.toml.
+        force: Train also where nothing is due.
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
     with opened_store(settings) as engine:

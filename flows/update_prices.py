@@ -6,14 +6,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows import tasks
-from flows.batch import explaining, make_jobs, opened_store, run_jobs
+from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
 from stockrnn.pipeline.feed import open_feed
 from stockrnn.pipeline.tickers import choose_tickers
 from stockrnn.settings import load_settings
 from stockrnn.types import Ticker
 
 
-@flow(name="update-prices", persist_result=False)
+@flow(name="update-prices", flow_run_name=name_run, persist_result=False)
 @explaining
 def update_prices(tickers: list[Ticker] | None = None) -> State:
     """Download what is missing, and once more the last ten sessions.

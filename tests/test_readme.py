@@ -174,7 +174,8 @@ def test_the_sql_of_the_readme_answers(newcomer):
     assert {row[0] for row in rows} >= {"META", "SIM-WALK", "SIM-SIGNAL", "SIM-FAT"}
 
 
-def test_the_settings_shown_are_the_defaults():
+def test_the_settings_shown_are_the_defaults(monkeypatch):
+    monkeypatch.delenv("STOCKRNN_TASK_RUNNER")
     (block,) = _blocks("toml")
     assert Settings(**tomllib.loads(block)) == Settings()
 

@@ -103,7 +103,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
         "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
-        "STOCKRNN_DATABASE_WAIT_SECONDS": "5",
+        "STOCKRNN_TASK_RUNNER": "single",  # a process less to start for each of these small nights
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
     server = Server(url=url, folder=folder, environment=environment)

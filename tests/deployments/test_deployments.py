@@ -1,9 +1,13 @@
-"""The deployments on a real server: what deploying makes, and a night by hand through a real worker."""
+"""The deployments on a real server: what deploying makes, what is refused, and who is told of a failure."""
 
 import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from prefect_api import NAMES, ask, look
+from prefect_api import NAMES, ask, look, send, wait_for_end
 
 
 def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deployed):
@@ -54,3 +58,60 @@ def test_a_wrong_parameter_is_refused_before_a_run_is_made(deployed, option):
     name, _, value = option.partition("=")
     made = ask(deployed, "flow_runs/filter")
     assert not any(run["parameters"].get(name) == json.loads(value) for run in made)
+
+
+SWITCH_ON = """
+import sys
+from prefect.automations import Automation
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.events.actions import SendNotification
+
+block = CustomWebhookNotificationBlock(name="a test", url=sys.argv[1], json_data={"said": "{{subject}}: {{body}}"})
+told = block.save("a-test", overwrite=True)
+automation = Automation.read(name="stockrnn: a run has failed")
+automation.actions = [
+    SendNotification(block_document_id=told, subject="{{ flow_run.name }}", body="{{ flow_run.state.message }}")
+]
+automation.enabled = True
+automation.update()
+"""
+
+
+@pytest.fixture
+def webhook():
+    """A listener that notes what it is told."""
+    told = []
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self):
+            told.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", told
+        server.shutdown()
+
+
+@pytest.mark.slow
+def test_a_failed_night_is_told_to_a_webhook(deployed, start_worker, webhook):
+    url, told = webhook
+    subprocess.run([sys.executable, "-c", SWITCH_ON, url], env=deployed.environment, check=True)
+    start_worker(STOCKRNN_HOME=str(deployed.folder / "failed"))
+    nightly = look(deployed)["nightly/nightly"]["id"]
+    parameters = {"tickers": ["NOPE"], "source": "stored"}
+    run = ask(deployed, f"deployments/{nightly}/create_flow_run", parameters=parameters)
+    assert wait_for_end(deployed, run["id"])["state_type"] == "FAILED"
+    for _ in range(60):
+        if told:
+            break
+        threading.Event().wait(0.5)
+    (automation,) = [one for one in ask(deployed, "automations/filter") if one["name"].endswith("a run has failed")]
+    send(deployed, "PATCH", f"automations/{automation['id']}", enabled=False)
+    (message,) = told
+    assert "nightly NOPE as of" in message
+    assert "0 of 1 tickers done; failed: NOPE: no prices are stored" in message

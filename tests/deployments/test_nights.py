@@ -1,4 +1,4 @@
-"""Nights on a real server through a real worker: by the schedule and by hand, into SQLite, Postgres and over Dask."""
+"""Nights on a real server through a real worker: by schedule and by hand, into SQLite and Postgres, late, killed."""
 
 import json
 import os
@@ -60,10 +60,9 @@ def names_of_tasks(server, run_id):
 
 
 @pytest.mark.slow
-def test_the_schedule_and_a_hand_and_dask_give_the_same_forecasts_in_sqlite_and_postgres(
+def test_the_schedule_and_a_hand_give_the_same_forecasts_in_sqlite_and_postgres(
     deployed, deployment, start_worker, stop, postgres
 ):
-    made = {}
     # by its schedule, moved close, into SQLite
     home = deployed.folder / "scheduled"
     worker = start_worker(STOCKRNN_HOME=str(home))
@@ -79,8 +78,8 @@ def test_the_schedule_and_a_hand_and_dask_give_the_same_forecasts_in_sqlite_and_
     )
     run = wait_for_end(deployed, wait_for_scheduled(deployed)["id"])
     assert (run["state_type"], run["state"]["message"]) == ("COMPLETED", "2 of 2 tickers done")
-    made["schedule"] = read(f"sqlite:///{home / 'stockrnn.db'}")
-    assert [row[:4] for row in made["schedule"]] == [
+    scheduled = read(f"sqlite:///{home / 'stockrnn.db'}")
+    assert [row[:4] for row in scheduled] == [
         ("SIM-A", "tutorial", "live", "2012-04-02"), ("SIM-B", "tutorial", "live", "2012-04-02")
     ]  # fmt: skip
     stop(worker)
@@ -90,32 +89,10 @@ def test_the_schedule_and_a_hand_and_dask_give_the_same_forecasts_in_sqlite_and_
     worker = start_worker(STOCKRNN_HOME=str(deployed.folder / "reports"), STOCKRNN_DATABASE_URL=url)
     options = [word for name, value in NIGHT.items() for word in ("-p", f"{name}={json.dumps(value)}")]
     assert "Completed" in deployed.prefect("deployment", "run", "nightly/nightly", *options, "--watch")
-    assert read(url) == made["schedule"]
+    assert read(url) == scheduled
     keys = {one["key"] for one in ask(deployed, "artifacts/filter")}
-    assert keys == {"forecast-sim-a", "forecast-sim-b", "forecasts", "night", "progress"}
+    assert keys >= {"forecast-sim-a", "forecast-sim-b", "forecasts", "night", "progress"}
     check_that_nothing_holds_the_password(deployed, url)
-    # stopped for good: one line, and no password in it either
-    postgres.stop()
-    try:
-        lost = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
-        ended = wait_for_end(deployed, lost["id"])
-    finally:
-        postgres.start()
-    assert ended["state_type"] == "FAILED"
-    assert ended["state"]["message"].startswith("the database server does not answer: connection ")
-    check_that_nothing_holds_the_password(deployed, url)
-    stop(worker)
-
-    # by hand, its trainings on a Dask cluster of two workers
-    home = deployed.folder / "dask"
-    worker = start_worker(STOCKRNN_HOME=str(home), STOCKRNN_TASK_RUNNER="dask", STOCKRNN_PROCESSES="2")
-    run = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
-    assert wait_for_end(deployed, run["id"])["state_type"] == "COMPLETED"
-    assert read(f"sqlite:///{home / 'stockrnn.db'}") == made["schedule"]
-    assert names_of_tasks(deployed, run["id"]) >= {
-        "SIM-A: tutorial, retrain: train", "SIM-B: tutorial, retrain: train", "SIM-B: tutorial, backtest: train",
-        "SIM-A: forecast", "SIM-B: report", "publish",
-    }  # fmt: skip
     stop(worker)
 
 
@@ -136,8 +113,27 @@ def check_that_nothing_holds_the_password(server, url):
 
 
 @pytest.mark.slow
+def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(deployed, deployment, start_worker, stop, request):
+    if not request.config.getoption("--all-nights"):
+        pytest.skip("tests/flows/test_trainers.py has it without a worker; with --all-nights it runs here, too")
+    found = {}
+    for runner in ("single", "dask"):
+        home = deployed.folder / runner
+        worker = start_worker(STOCKRNN_HOME=str(home), STOCKRNN_TASK_RUNNER=runner, STOCKRNN_PROCESSES="2")
+        run = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
+        assert wait_for_end(deployed, run["id"])["state_type"] == "COMPLETED"
+        found[runner] = read(f"sqlite:///{home / 'stockrnn.db'}")
+        stop(worker)
+    assert found["dask"] == found["single"]
+    assert names_of_tasks(deployed, run["id"]) >= {
+        "SIM-A: tutorial, retrain: train", "SIM-B: tutorial, retrain: train", "SIM-B: tutorial, backtest: train",
+        "SIM-A: forecast", "SIM-B: report", "publish",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
 def test_nights_that_waited_for_a_worker_become_one(deployed, deployment, start_worker):
-    late = [datetime.now(UTC) - timedelta(days=days) for days in (3, 2, 1)]
+    late = [datetime.now(UTC) - timedelta(days=days) for days in (2, 1)]
     runs = [
         ask(
             deployed,
@@ -150,9 +146,9 @@ def test_nights_that_waited_for_a_worker_become_one(deployed, deployment, start_
     start_worker(STOCKRNN_HOME=str(deployed.folder / "late"))
     ended = [wait_for_end(deployed, run["id"])["state"] for run in runs]
     assert {state["type"] for state in ended} == {"COMPLETED"}
-    assert sorted(state["name"] for state in ended) == ["Completed", "Skipped", "Skipped"]
-    words = [state["message"] for state in ended if state["name"] == "Skipped"]
-    assert all("begun after this one was due, has done it" in said for said in words)
+    assert sorted(state["name"] for state in ended) == ["Completed", "Skipped"]
+    (said,) = [state["message"] for state in ended if state["name"] == "Skipped"]
+    assert "begun after this one was due, has done it" in said
 
 
 def kill_all_of(home):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from prefect import runtime
-from scenario import FRIDAY_EVENING, SMALL_TOML, evening
+from scenario import FRIDAY_EVENING, SMALL_TOML
 
 from flows.backtest import backtest
 from flows.nightly import run_nightly
@@ -114,15 +114,6 @@ def test_a_training_whose_process_dies_is_done_here_instead(tmp_path, monkeypatc
     assert night.failed == ()
     assert len(count_here) > 0
     assert "a training was lost with its worker (BrokenProcessPool); it is done here instead" in caplog.text
-
-
-def test_a_night_with_a_bad_ticker_and_one_that_is_too_short_forecasts_the_rest(tmp_path):
-    _make(tmp_path / "processes", 'task_runner = "processes"', "processes = 2", spec=SMALL_TOML)
-    _night(["SIM-A"])
-    night = run_nightly(
-        tickers=["NOPE", "SIM-A"], as_of=evening(2012, 3, 30), source="stored", spec=None, epochs=None
-    )
-    assert night.failed == ("NOPE",)
 
 
 def test_dask_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
