@@ -33,13 +33,13 @@ def _is_worth_it(_task: object, _run: object, state: State[object]) -> bool:
     return isinstance(error, StoreUnreachableError) and error.lost
 
 
-def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a task whose run is called `TICKER: name` in the UI."""
+def _step(name: str, *, of_spec: bool = True) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a task whose run is called `TICKER: SPEC, name` in the UI, or `TICKER: name` where no spec matters."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         return task(
             name=name,
-            task_run_name=f"{{job.ticker}}: {name}",
+            task_run_name=f"{{job.ticker}}: {{job.spec_name}}, {name}" if of_spec else f"{{job.ticker}}: {name}",
             cache_policy=NO_CACHE,
             retries=2,
             retry_delay_seconds=[1, 10],
@@ -49,7 +49,7 @@ def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-@_step("update prices")
+@_step("update prices", of_spec=False)
 def update(job: Job, feed: Feed) -> None:
     """Bring the ticker's prices up to date."""
     written = feed.update(job)
@@ -115,7 +115,7 @@ def backtest(job: Job, trainer: Trainer, *, month: Span | None = None) -> Backte
     return done.backtest
 
 
-@_step("report")
+@_step("report", of_spec=False)
 def report(job: Job) -> Path:
     """Draw the ticker's PNG."""
     path = write_report(job)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stockrnn.pipeline.retrain import describe_retrained
-from stockrnn.report.formats import format_price
+from stockrnn.report.formats import format_price, format_weekday
 
 if TYPE_CHECKING:
     from flows.nightly import Night, Outcome
@@ -72,7 +72,7 @@ def describe_night(night: "Night", *, issues: Sequence[tuple[object, ...]]) -> s
         told.append(f"and {len(issues) - _MOST_ISSUES} more; see `stockrnn sql price_issues`")
     return "\n".join(
         [
-            f"# The night of {night.as_of:%A %d %B %Y}",
+            f"# The night of {format_weekday(night.as_of)}",
             "",
             night.summary,
             *_list("Failed", night.failures),

@@ -125,7 +125,7 @@ def test_the_page_of_the_night_says_what_was_trained_and_what_failed(browser, de
 def test_a_run_shows_its_steps_by_name_and_its_log(browser, deployed, nights):
     run = nights[0]
     assert run["name"] == "nightly SIM-A, SIM-B as of 2012-03-30 22:00"
-    browser.open(f"runs/flow-run/{run['id']}", until="SIM-A: retrain")
+    browser.open(f"runs/flow-run/{run['id']}", until="SIM-A: tutorial, retrain")
     browser.wait_for("tutorial forecasts open of 2012-04-02")
     browser.picture("run")
 

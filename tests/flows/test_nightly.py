@@ -100,7 +100,11 @@ def test_runs_and_tasks_are_named_after_what_they_do():
     run, tasks = _flow_run(log.run_id)
     assert run.name == "nightly SIM-A as of 2012-03-30 22:00"
     assert run.state.message == "1 of 1 tickers done"
-    steps = ("backtest", "forecast", "report", "retrain", "score", "update prices")
+    steps = (
+        "report",
+        *(f"tutorial, {step}" for step in ("backtest", "forecast", "retrain", "score")),
+        "update prices",
+    )
     assert tasks == [*(f"SIM-A: {step}" for step in steps), "leaderboard", "publish"]
 
 

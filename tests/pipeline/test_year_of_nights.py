@@ -35,8 +35,10 @@ SPEC = PriceSpec(
 
 
 @pytest.fixture(scope="module")
-def year(tmp_path_factory):
+def year(tmp_path_factory, pytestconfig):
     """The engine of a store in which 250 nights of two tickers were run, closes being forecast."""
+    if not pytestconfig.getoption("--all-nights"):
+        pytest.skip("a year takes minutes; tests/flows/test_many_nights.py runs a week each time")
     settings = Settings(home=tmp_path_factory.mktemp("year"), specs={"tutorial": SPEC}, target="close")
     engine = open_store(settings)
     for day in NIGHTS:
