@@ -20,8 +20,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine
 
-from flows.progress import Progress, current_progress, shown_by
-from flows.texts import describe_night, describe_ticker, list_forecasts
+from stockrnn.progress import Progress, current_progress, shown_by
+from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
 from stockrnn.store.engine import reading
 from stockrnn.store.queries import get_query, run_query
 

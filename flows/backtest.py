@@ -10,8 +10,8 @@ from pydantic import Field
 from flows import tasks
 from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
 from flows.trainers import backtesting, open_trainer
-from stockrnn.pipeline.tickers import choose_specs, choose_tickers
 from stockrnn.settings import load_settings
+from stockrnn.steps.tickers import choose_specs, choose_tickers
 from stockrnn.types import Ticker, parse_month
 
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -31,7 +31,7 @@ def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdo
     month = parse_month(holdout) if holdout else None
     with opened_store(settings) as engine:
         chosen = choose_tickers(settings, engine, tickers, "stored")
-        jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
+        jobs = make_jobs(settings, engine, chosen, specs, now=datetime.now(UTC))
         with open_trainer(settings, jobs, [backtesting(month)]) as trainer:
             return run_jobs(
                 "backtest",

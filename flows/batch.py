@@ -15,8 +15,8 @@ from prefect.states import Completed, Failed
 from sqlalchemy import Engine
 
 from stockrnn.errors import StockrnnError, StoreUnreachableError
-from stockrnn.pipeline.job import Job
 from stockrnn.settings import Settings
+from stockrnn.steps.job import Job
 from stockrnn.store.engine import writing
 from stockrnn.store.migrate import open_store
 from stockrnn.store.runs import write_run_end, write_run_start
@@ -26,20 +26,20 @@ R = TypeVar("R")
 
 LOG = logging.getLogger("stockrnn")
 
-_MOST_NAMED = 10
-_MOST_IN_NAME = 3
+_MAX_NAMED = 10
+_MAX_IN_NAME = 3
 
 
 def name_run() -> str:
     """Return what a run is called in the UI: its flow, its tickers, the month if one is named, and its moment."""
     run = runtime.flow_run
-    tickers = _join(run.parameters.get("tickers") or ["all tickers"], most=_MOST_IN_NAME)
+    tickers = _join(run.parameters.get("tickers") or ["all tickers"], most=_MAX_IN_NAME)
     month = run.parameters.get("holdout")
     as_of = run.parameters.get("as_of") or datetime.now(UTC)
     return f"{run.flow_name} {tickers}{f', {month}' if month else ''} as of {str(as_of)[:16].replace('T', ' ')}"
 
 
-def start_run(engine: Engine, flow: str, *, as_of: datetime, wall: datetime, parameters: dict[str, Any]) -> str:
+def start_run(engine: Engine, flow: str, *, as_of: datetime, now: datetime, parameters: dict[str, Any]) -> str:
     """Write the row of a run that begins; returns its name."""
     flow_run_id = runtime.flow_run.id
     run_id = str(flow_run_id or uuid.uuid4())
@@ -49,7 +49,7 @@ def start_run(engine: Engine, flow: str, *, as_of: datetime, wall: datetime, par
             run_id=run_id,
             flow=flow,
             as_of=as_of,
-            started_at=wall,
+            started_at=now,
             flow_run_id=flow_run_id,
             parameters=parameters,
             versions={name: version(name) for name in ("stockrnn", "prefect", "tensorflow", "keras")},
@@ -134,7 +134,7 @@ def summarize(tickers: Sequence[str], failed: Sequence[str], failures: Sequence[
     return words + (f"; failed: {'; '.join(failures)}" if failures else "")
 
 
-def _join(tickers: Sequence[str], *, most: int = _MOST_NAMED) -> str:
+def _join(tickers: Sequence[str], *, most: int = _MAX_NAMED) -> str:
     more = len(tickers) - most
     return ", ".join(tickers[:most]) + (f" and {more} more" if more > 0 else "")
 
@@ -142,7 +142,7 @@ def _join(tickers: Sequence[str], *, most: int = _MOST_NAMED) -> str:
 def run_jobs(flow: str, jobs: Sequence[Job], *, parameters: dict[str, Any], work: Callable[[Job], object]) -> State:
     """Do one thing for each job; a run that failed for all of them has failed."""
     first = jobs[0]
-    run_id = start_run(first.engine, flow, as_of=first.as_of, wall=first.wall, parameters=parameters)
+    run_id = start_run(first.engine, flow, as_of=first.as_of, now=first.now, parameters=parameters)
     failed: dict[str, str] = {}
     for job in jobs:
         with keeping_failures(job, failed):
@@ -155,11 +155,11 @@ def run_jobs(flow: str, jobs: Sequence[Job], *, parameters: dict[str, Any], work
 
 
 def make_jobs(
-    settings: Settings, engine: Engine, tickers: Sequence[str], specs: Sequence[str], *, wall: datetime
+    settings: Settings, engine: Engine, tickers: Sequence[str], specs: Sequence[str], *, now: datetime
 ) -> list[Job]:
     """Return a job a ticker and spec, as of now."""
     return [
-        Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec, as_of=wall, wall=wall)
+        Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec, as_of=now, now=now)
         for ticker in tickers
         for spec in specs
     ]

@@ -25,20 +25,20 @@ from flows.batch import (
     start_run,
     summarize,
 )
-from flows.progress import current_progress
 from flows.trainers import backtesting, open_trainer, retraining
 from stockrnn.errors import StockrnnError
-from stockrnn.pipeline.feed import open_feed
-from stockrnn.pipeline.forecast import Issued
-from stockrnn.pipeline.job import Job, require_fresh
-from stockrnn.pipeline.retrain import Retrained
-from stockrnn.pipeline.score import Scored
-from stockrnn.pipeline.tickers import choose_specs, choose_tickers, had_session
-from stockrnn.pipeline.train import Trainer
-from stockrnn.pipeline.watch import find_warnings
+from stockrnn.progress import current_progress
 from stockrnn.settings import Settings, load_settings
+from stockrnn.steps.feed import open_feed
+from stockrnn.steps.forecast import Issued
+from stockrnn.steps.job import Job, require_fresh
+from stockrnn.steps.model_monitoring import monitor_models
+from stockrnn.steps.retrain import Retrained
+from stockrnn.steps.score import Scored
+from stockrnn.steps.tickers import choose_specs, choose_tickers, had_session
 from stockrnn.store.engine import reading
 from stockrnn.store.runs import read_completed_run
+from stockrnn.training.train import Trainer
 from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
@@ -134,19 +134,19 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
         epochs: Train so many epochs instead of the specs'.
         sessions_only: End at once where no exchange had a session in the 24 hours before, as the schedule wants it.
     """
-    wall = datetime.now(UTC)
+    now = datetime.now(UTC)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
-    moment = _read_as_of(as_of or wall, wall, source)
+    moment = _read_as_of(as_of or now, now, source)
     with opened_store(settings) as engine:
         chosen = choose_tickers(settings, engine, tickers, source)
         parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
         needless = _find_needless(settings, engine, parameters, as_of=moment) if sessions_only else None
         if needless:
             return Completed(name="Skipped", message=needless)
-        run_id = start_run(engine, "nightly", as_of=moment, wall=wall, parameters=parameters)
+        run_id = start_run(engine, "nightly", as_of=moment, now=now, parameters=parameters)
         jobs = [
             [
-                Job(settings=settings, engine=engine, ticker=ticker, spec_name=name, as_of=moment, wall=wall)
+                Job(settings=settings, engine=engine, ticker=ticker, spec_name=name, as_of=moment, now=now)
                 for name in specs
             ]
             for ticker in chosen
@@ -157,7 +157,7 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
             as_of=moment,
             outcomes=outcomes,
             leaderboard=_draw_leaderboard(settings, engine, moment),
-            notes=find_warnings(settings, engine, as_of=moment, simulated=source == "simulated"),
+            notes=monitor_models(settings, engine, as_of=moment, simulated=source == "simulated"),
         )
         return _end_run(engine, run_id, night)
 
@@ -276,9 +276,9 @@ def _publish(night: Night, engine: Engine) -> None:
         LOG.exception("the artifacts of the night could not be written")
 
 
-def _read_as_of(as_of: datetime, wall: datetime, source: SourceName) -> datetime:
+def _read_as_of(as_of: datetime, now: datetime, source: SourceName) -> datetime:
     moment = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(UTC)
-    return moment if source == "simulated" else limit_as_of(moment, wall=wall)
+    return moment if source == "simulated" else limit_as_of(moment, now=now)
 
 
 def _end_run(engine: Engine, run_id: str, night: Night) -> State[Night]:

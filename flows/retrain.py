@@ -8,8 +8,8 @@ from prefect.client.schemas.objects import State
 from flows import tasks
 from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
 from flows.trainers import open_trainer, retraining
-from stockrnn.pipeline.tickers import choose_specs, choose_tickers
 from stockrnn.settings import load_settings
+from stockrnn.steps.tickers import choose_specs, choose_tickers
 from stockrnn.types import Ticker
 
 
@@ -26,7 +26,7 @@ def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force:
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
     with opened_store(settings) as engine:
         chosen = choose_tickers(settings, engine, tickers, "stored")
-        jobs = make_jobs(settings, engine, chosen, specs, wall=datetime.now(UTC))
+        jobs = make_jobs(settings, engine, chosen, specs, now=datetime.now(UTC))
         with open_trainer(settings, jobs, [retraining(force=force)]) as trainer:
             return run_jobs(
                 "retrain",

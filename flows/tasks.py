@@ -10,17 +10,17 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from sqlalchemy import Engine
 
-from flows.progress import announcing, current_progress
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError, StoreUnreachableError
-from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
-from stockrnn.pipeline.feed import Feed
-from stockrnn.pipeline.forecast import Issued, forecast_next
-from stockrnn.pipeline.job import Job
-from stockrnn.pipeline.report import write_leaderboard, write_report
-from stockrnn.pipeline.retrain import Retrained, describe_retrained, retrain_if_due
-from stockrnn.pipeline.score import Scored, score_forecasts
-from stockrnn.pipeline.train import Trainer
+from stockrnn.progress import announcing, current_progress
 from stockrnn.settings import Settings
+from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.feed import Feed
+from stockrnn.steps.forecast import Issued, forecast_next
+from stockrnn.steps.job import Job
+from stockrnn.steps.report import write_leaderboard, write_report
+from stockrnn.steps.retrain import Retrained, describe_retrained, retrain_if_due
+from stockrnn.steps.score import Scored, score_forecasts
+from stockrnn.training.train import Trainer
 from stockrnn.types import Backtest, Span
 
 P = ParamSpec("P")
@@ -72,7 +72,7 @@ def score(job: Job) -> Scored:
 def retrain(job: Job, trainer: Trainer, *, force: bool = False) -> Retrained:
     """Train the ticker's model if it is due, and take it into use unless it may be worse."""
     progress = current_progress()
-    shown = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.most_epochs)
+    shown = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.max_epochs)
     retrained = retrain_if_due(job, force=force, trainer=trainer, on_epoch=shown)
     for line in describe_retrained(retrained, spec=job.spec_name):
         progress.step(job.ticker, line)
@@ -99,7 +99,7 @@ def backtest(job: Job, trainer: Trainer, *, month: Span | None = None) -> Backte
     """Backtest a month, the last whole one if none is named; None where the history is too short for it."""
     progress = current_progress()
     holdout = month or last_whole_month(job)
-    shown = announcing(progress, job.ticker, f"model for the backtest of {holdout}", epochs=job.spec.most_epochs)
+    shown = announcing(progress, job.ticker, f"model for the backtest of {holdout}", epochs=job.spec.max_epochs)
     try:
         done = backtest_holdout(job, holdout, in_use=month is None, trainer=trainer, on_epoch=shown)
     except (HoldoutError, NotEnoughHistoryError) as error:

@@ -16,17 +16,17 @@ from prefect.context import SyncClientContext
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
-from flows.progress import current_progress
 from stockrnn.errors import SettingsError
-from stockrnn.pipeline.ahead import AheadTrainer, Future, Training
-from stockrnn.pipeline.apart import PatientTrainer, process_trainer
-from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
-from stockrnn.pipeline.job import Job, require_fresh
-from stockrnn.pipeline.prediction import Fitted
-from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.pipeline.train import Trainer
+from stockrnn.models.forecaster import Fitted
+from stockrnn.models.spec import QuantileSpec
+from stockrnn.progress import current_progress
 from stockrnn.settings import Settings
-from stockrnn.specs import QuantileSpec
+from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.job import Job, require_fresh
+from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.training.ahead import AheadTrainer, Future, Training
+from stockrnn.training.apart import PatientTrainer, process_trainer
+from stockrnn.training.train import Trainer
 from stockrnn.types import Span
 
 

@@ -7,9 +7,9 @@ from prefect.client.schemas.objects import State
 
 from flows import tasks
 from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
-from stockrnn.pipeline.feed import open_feed
-from stockrnn.pipeline.tickers import choose_tickers
 from stockrnn.settings import load_settings
+from stockrnn.steps.feed import open_feed
+from stockrnn.steps.tickers import choose_tickers
 from stockrnn.types import Ticker
 
 
@@ -26,7 +26,7 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
         chosen = choose_tickers(settings, engine, tickers, "yahoo")
         return run_jobs(
             "update-prices",
-            make_jobs(settings, engine, chosen, [settings.spec], wall=datetime.now(UTC)),
+            make_jobs(settings, engine, chosen, [settings.spec], now=datetime.now(UTC)),
             parameters={"tickers": chosen},
             work=lambda job: tasks.update(job, feed),
         )

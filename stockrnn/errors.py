@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 
-_LONGEST_SHOWN = 40
+_MAX_SHOWN = 40
 
 
 class StockrnnError(Exception):
@@ -24,7 +24,7 @@ class InvalidTickerError(UsageError):
 
     def __init__(self, text: str) -> None:
         self.text = text
-        shown = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+        shown = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
         super().__init__(
             f"{shown!r} is not a ticker: expected a Yahoo symbol of at most 32 characters, such as META, BRK-B, "
             "^GSPC or 0700.HK"

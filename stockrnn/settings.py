@@ -18,12 +18,12 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from stockrnn.errors import SettingsError, UnknownSpecError
-from stockrnn.specs import PriceSpec, QuantileSpec, Spec
-from stockrnn.types import BASELINES, ECONOMETRICS, Target, Ticker
+from stockrnn.models.spec import PriceSpec, QuantileSpec, Spec
+from stockrnn.types import BASELINES, VOLATILITY_BENCHMARKS, Target, Ticker
 
 SETTINGS_FILE = "stockrnn.toml"
 _SPEC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_RESERVED = (*BASELINES, *ECONOMETRICS, "all")
+_RESERVED = (*BASELINES, *VOLATILITY_BENCHMARKS, "all")
 _HOUSE: dict[str, Any] = {"quantile": {"kind": "quantile"}, "tutorial": {"kind": "price"}}
 """Specs that are always there; `stockrnn.toml` may change their settings, not their kind."""
 

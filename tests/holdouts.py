@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from stockrnn.backtest import set_beside
+from stockrnn.evaluation.holdouts import compare_with_baselines
 
 
 def run_holdout(split, close, *, lookback, fit):
@@ -11,6 +11,6 @@ def run_holdout(split, close, *, lookback, fit):
     predict = fit(split.training.to_numpy(dtype=np.float64))
     values = split.inputs.to_numpy(dtype=np.float64)
     windows = np.stack([values[i - lookback : i] for i in range(lookback, len(values))])
-    return set_beside(
+    return compare_with_baselines(
         split, close, pd.DataFrame({"predicted": predict(windows[:, :, np.newaxis])}, index=split.held_out)
     )

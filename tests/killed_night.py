@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
-from stockrnn.pipeline.forecast import forecast_next
-from stockrnn.pipeline.job import Job
-from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.pipeline.score import score_forecasts
-from stockrnn.pipeline.update import update_simulated
+from stockrnn.models.spec import PriceSpec
 from stockrnn.settings import Settings
-from stockrnn.specs import PriceSpec
+from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.forecast import forecast_next
+from stockrnn.steps.import_prices import update_simulated
+from stockrnn.steps.job import Job
+from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.steps.score import score_forecasts
 from stockrnn.store.migrate import open_store
 
 TICKERS = ("SIM-A", "SIM-B")
@@ -21,7 +21,7 @@ def run_night(settings: Settings, as_of: datetime) -> None:
     settings = settings.model_copy(update={"specs": {"tutorial": SPEC}})
     engine = open_store(settings)
     for ticker in TICKERS:
-        job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, wall=as_of)
+        job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=as_of)
         update_simulated(job)
         score_forecasts(job)
         retrain_if_due(job)

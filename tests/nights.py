@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import Engine, select
 from yahoo_server import FakeYahoo
 
-from stockrnn.calendars import load_calendar
 from stockrnn.errors import StockrnnError
-from stockrnn.pipeline.feed import YahooFeed
-from stockrnn.pipeline.job import Job
+from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.sources.yahoo import YahooClient
+from stockrnn.steps.feed import YahooFeed
+from stockrnn.steps.job import Job
 from stockrnn.store.engine import reading
 from stockrnn.store.prices import Written
 from stockrnn.store.schema import METADATA, corporate_actions, price_issues, price_revisions, prices
@@ -55,7 +55,7 @@ class Batch:
         done = {}
         for ticker in tickers:
             job = Job(
-                settings=self.settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, wall=now
+                settings=self.settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=now
             )
             try:
                 done[ticker] = feed.update(job, full=full)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from yahoo_server import FakeYahoo, make_session_class
 
-from stockrnn.calendars import load_calendar
+from stockrnn.market.calendars import load_calendar
 from stockrnn.sources import yahoo_session
 from stockrnn.sources.simulated import simulate_bars
 
@@ -26,7 +26,7 @@ def present_yahoo(monkeypatch: pytest.MonkeyPatch, *tickers: str) -> Iterator[Si
     now = datetime.now(UTC)
     calendar = load_calendar("XNYS", through_year=now.year + 2)
     last = calendar.last_settled(now, settle_hours=4)
-    sessions = calendar.sessions(calendar.back(last, 400), date(now.year + 1, 12, 31))
+    sessions = calendar.sessions(calendar.session_offset(last, -400), date(now.year + 1, 12, 31))
     with FakeYahoo(now=now) as server:
         for ticker in tickers:
             server.list(ticker, simulate_bars(ticker, sessions), calendar=calendar)

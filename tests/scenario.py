@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from stockrnn.specs import PriceSpec, QuantileSpec
+from stockrnn.models.spec import PriceSpec, QuantileSpec
 
 SMALL = PriceSpec(
     lookback=5,
@@ -17,7 +17,7 @@ SMALL = PriceSpec(
 )
 
 SMALL_QUANTILE = QuantileSpec(
-    lookback=10, layers=1, units=4, learning_rate=0.01, members=2, epochs=3, train_sessions=1000, most_windows=2000,
+    lookback=10, layers=1, units=4, learning_rate=0.01, members=2, epochs=3, train_sessions=1000, max_windows=2000,
     trial_sessions=20, validation_sessions=60,
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from yahoo_server import FakeYahoo
 
-from stockrnn.calendars import load_calendar
+from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.types import parse_day

@@ -108,15 +108,15 @@ def test_what_is_no_time_is_refused_and_named(text):
 
 
 def test_an_as_of_never_lies_after_the_present():
-    wall = datetime(2024, 1, 5, 15, tzinfo=UTC)
-    assert limit_as_of(wall - timedelta(days=3), wall=wall) == wall - timedelta(days=3)
-    assert limit_as_of(parse_as_of("2024-01-05"), wall=wall) == wall
+    now = datetime(2024, 1, 5, 15, tzinfo=UTC)
+    assert limit_as_of(now - timedelta(days=3), now=now) == now - timedelta(days=3)
+    assert limit_as_of(parse_as_of("2024-01-05"), now=now) == now
     # already the 6th in Tokyo, still the 5th in UTC
-    assert limit_as_of(datetime(2024, 1, 6, 8, tzinfo=TOKYO), wall=wall) == wall
+    assert limit_as_of(datetime(2024, 1, 6, 8, tzinfo=TOKYO), now=now) == now
     with pytest.raises(UsageError, match="2024-01-06 23:59 UTC is in the future"):
-        limit_as_of(parse_as_of("2024-01-06"), wall=wall)
+        limit_as_of(parse_as_of("2024-01-06"), now=now)
     with pytest.raises(UsageError, match="no UTC offset"):
-        limit_as_of(datetime(2024, 1, 1), wall=wall)  # noqa: DTZ001  # what is refused
+        limit_as_of(datetime(2024, 1, 1), now=now)  # noqa: DTZ001  # what is refused
 
 
 def test_a_day_is_read_and_anything_else_refused():

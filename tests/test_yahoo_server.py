@@ -16,7 +16,7 @@ from yahoo_server import CHART, FIELDS, FakeYahoo, make_session_class
 from yfinance.data import YfData
 from yfinance.exceptions import YFDataException, YFPricesMissingError, YFRateLimitError, YFTzMissingError
 
-from stockrnn.calendars import load_calendar
+from stockrnn.market.calendars import load_calendar
 from stockrnn.sources.simulated import simulate_bars
 
 # yfinance's own use of pandas: in utils.parse_quotes and utils.parse_actions

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from stockrnn.calendars import Calendar
+from stockrnn.market.calendars import Calendar
 
 FIELDS = ("open", "high", "low", "close", "adj_close", "volume")
 TRADED = ("open", "high", "low", "close", "volume")

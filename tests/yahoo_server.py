@@ -32,7 +32,7 @@ from yahoo_market import (
     seconds,
 )
 
-from stockrnn.calendars import Calendar
+from stockrnn.market.calendars import Calendar
 
 CHART = "/v8/finance/chart/"
 # Longer than any client waits.

@@ -1,4 +1,4 @@
--- Rows that were kept aside and are not resolved yet, and why.
+-- Rows that were quarantined and are not resolved yet, and why.
 -- params: ticker (default: all)
 select
     price_issues.ticker,

@@ -36,14 +36,14 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be freed and change nothing.")] = False,
 ) -> None:
     """Drop the weights of retired models that neither a forecast nor a replay within `keep_days` needs."""
-    from stockrnn.pipeline.prune import prune_models
     from stockrnn.settings import load_settings
+    from stockrnn.steps.prune import prune_models
     from stockrnn.store.engine import compact
     from stockrnn.store.migrate import open_store
 
     settings = load_settings()
     engine = open_store(settings, create=False)
-    pruned = prune_models(engine, keep_days=settings.keep_days, wall=datetime.now(UTC), dry_run=dry_run)
+    pruned = prune_models(engine, keep_days=settings.keep_days, now=datetime.now(UTC), dry_run=dry_run)
     if pruned.models and not dry_run:
         compact(engine)
     would = "would free" if dry_run else "freed"

@@ -11,7 +11,7 @@ from stockrnn.errors import StockrnnError, UsageError
 
 def score(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOption = None) -> None:
     """Score the forecasts whose session has settled, once more where prices were revised, and note missed nights."""
-    from stockrnn.pipeline.score import score_forecasts
+    from stockrnn.steps.score import score_forecasts
 
     failed: list[StockrnnError] = []
     for job in make_jobs(ticker, spec=spec, as_of=as_of):
@@ -36,8 +36,8 @@ def replay(
     every: Annotated[bool, typer.Option("--all", help="Replay the whole ledger.")] = False,
 ) -> None:
     """Recompute past forecasts from the prices, weights and errors known then; exit code 1 where one differs."""
-    from stockrnn.pipeline.replay import replay_all, replay_one
     from stockrnn.settings import load_settings
+    from stockrnn.steps.replay import replay_all, replay_one
     from stockrnn.store.migrate import open_store
     from stockrnn.types import parse_day
 

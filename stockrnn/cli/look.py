@@ -13,7 +13,7 @@ from stockrnn.cli.output import print_table
 from stockrnn.errors import QueryError
 
 if TYPE_CHECKING:
-    from stockrnn.pipeline.status import Status
+    from stockrnn.steps.status import Status
 
 
 def sql(
@@ -44,12 +44,12 @@ def status(
     output: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
 ) -> None:
     """Show freshness, the last run and the live record; exit code 1 when a night was missed or went wrong."""
-    from stockrnn.pipeline.status import read_status
     from stockrnn.settings import load_settings
+    from stockrnn.steps.status import read_status
     from stockrnn.store.migrate import open_store
 
     settings = load_settings()
-    state = read_status(settings, open_store(settings, create=False), wall=datetime.now(UTC))
+    state = read_status(settings, open_store(settings, create=False), now=datetime.now(UTC))
     if output == "json":
         _print_status_json(state)
     else:
@@ -60,11 +60,11 @@ def status(
 
 def doctor() -> None:
     """Check database, clock, calendars, disk, Yahoo and Prefect; exit code 1 where something needs you."""
-    from stockrnn.pipeline.doctor import examine
     from stockrnn.settings import load_settings
+    from stockrnn.steps.doctor import examine
 
     found = []
-    for finding in examine(load_settings(), wall=datetime.now(UTC), prefect_api=os.environ.get("PREFECT_API_URL")):
+    for finding in examine(load_settings(), now=datetime.now(UTC), prefect_api=os.environ.get("PREFECT_API_URL")):
         typer.echo(f"{finding.health:8} {finding.name}: {finding.words}")
         found.append(finding)
     if any(finding.health == "problem" for finding in found):

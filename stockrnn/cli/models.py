@@ -75,9 +75,9 @@ def show(model_id: ModelArgument) -> None:
 @app.command()
 def promote(model_id: ModelArgument) -> None:
     """Take a model into use, whatever the trial said; the next forecast comes from it."""
-    from stockrnn.pipeline.choose import promote_model
+    from stockrnn.steps.manual_promotion import promote_model
 
-    decision = promote_model(_open(), model_id, wall=datetime.now(UTC))
+    decision = promote_model(_open(), model_id, now=datetime.now(UTC))
     typer.echo(f"{decision.model_id} is in use now, before it {decision.previous_model_id or 'none'}")
 
 
@@ -93,9 +93,9 @@ def rollback(
     ] = False,
 ) -> None:
     """Go back to the model that was in use before; the next forecast comes from it."""
-    from stockrnn.pipeline.choose import roll_back
+    from stockrnn.models.spec import QuantileSpec
     from stockrnn.settings import load_settings
-    from stockrnn.specs import QuantileSpec
+    from stockrnn.steps.manual_promotion import roll_back
     from stockrnn.store.engine import reading
     from stockrnn.store.migrate import open_store
     from stockrnn.store.prices import is_simulated
@@ -114,7 +114,7 @@ def rollback(
         with reading(engine) as connection:
             simulated = is_simulated(connection, symbol)
     scope = Scope(spec=name, target=settings.target, ticker=symbol, market="simulated" if simulated else "real")
-    decision = roll_back(engine, scope, wall=datetime.now(UTC))
+    decision = roll_back(engine, scope, now=datetime.now(UTC))
     typer.echo(f"{decision.model_id} is in use again, instead of {decision.previous_model_id}")
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 if TYPE_CHECKING:
-    from stockrnn.pipeline.job import Job
     from stockrnn.settings import Settings
+    from stockrnn.steps.job import Job
 
 TickersOption: TypeAlias = Annotated[
     list[str] | None,
@@ -62,15 +62,15 @@ def read_as_of(text: str | None, *, simulated: bool = False) -> datetime:
     now = datetime.now(UTC)
     if text is None:
         return now
-    return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), wall=now)
+    return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), now=now)
 
 
 def make_jobs(
     tickers: list[str] | None, *, spec: str | None, as_of: str | None, epochs: int | None = None
 ) -> "list[Job]":
     """Return a job a ticker: those named, else those of the settings, else all active ones in the store."""
-    from stockrnn.pipeline.job import Job
-    from stockrnn.pipeline.tickers import choose_tickers
+    from stockrnn.steps.job import Job
+    from stockrnn.steps.tickers import choose_tickers
     from stockrnn.store.migrate import open_store
 
     settings, name = read_settings(spec=spec, epochs=epochs)
@@ -78,4 +78,4 @@ def make_jobs(
     engine = open_store(settings, create=False)
     shared: dict[str, Any] = {"settings": settings, "engine": engine, "spec_name": name}
     chosen = choose_tickers(settings, engine, named, "stored")
-    return [Job(ticker=ticker, as_of=moment, wall=datetime.now(UTC), **shared) for ticker in chosen]
+    return [Job(ticker=ticker, as_of=moment, now=datetime.now(UTC), **shared) for ticker in chosen]

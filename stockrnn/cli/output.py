@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.progress import LogProgress, Progress, shown_by
+from stockrnn.progress import LogProgress, Progress, shown_by
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

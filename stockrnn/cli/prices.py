@@ -12,7 +12,7 @@ from stockrnn.cli.output import print_table
 from stockrnn.errors import StockrnnError
 
 if TYPE_CHECKING:
-    from stockrnn.pipeline.job import Job
+    from stockrnn.steps.job import Job
     from stockrnn.types import SourceName
 
 app = typer.Typer(no_args_is_help=True, help="Bring prices in and see what is wrong with them.")
@@ -33,8 +33,8 @@ def import_files(
     ] = None,
 ) -> None:
     """Store the daily prices of CSV files: of each ticker all files or none of them."""
-    from stockrnn.pipeline.update import import_prices
     from stockrnn.settings import load_settings
+    from stockrnn.steps.import_prices import import_prices
     from stockrnn.store.migrate import open_store
 
     by_ticker = _group_files(files, ticker)
@@ -50,7 +50,7 @@ def import_files(
             continue
         for path, written in zip(paths, imported, strict=True):
             typer.echo(f"{symbol}: {path.name}: {written}")
-        if any(written.kept_aside or written.missing for written in imported):
+        if any(written.quarantined or written.missing for written in imported):
             typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
     _end(failed)
 
@@ -70,7 +70,7 @@ def update(
     Without --ticker: the tickers of the settings, else every active one in the store.
     """
     from stockrnn.errors import UsageError
-    from stockrnn.pipeline.feed import open_feed
+    from stockrnn.steps.feed import open_feed
 
     if source == "stored":
         raise UsageError("--source stored downloads nothing; name a source, such as --source yahoo")
@@ -90,7 +90,7 @@ def update(
 
 @app.command()
 def check(ticker: TickersOption = None) -> None:
-    """List what is wrong with the stored prices: sessions missing, rows kept aside and why; then each ticker's state.
+    """List what is wrong with the stored prices: sessions missing, quarantined rows and why; each ticker's state.
 
     Without --ticker: every ticker in the store.
     """
@@ -128,16 +128,16 @@ def _group_files(files: list[Path], ticker: str | None) -> dict[str, list[Path]]
 
 
 def _make_jobs(tickers: list[str] | None, source: "SourceName", as_of: datetime) -> "list[Job]":
-    from stockrnn.pipeline.job import Job
-    from stockrnn.pipeline.tickers import choose_tickers
     from stockrnn.settings import load_settings
+    from stockrnn.steps.job import Job
+    from stockrnn.steps.tickers import choose_tickers
     from stockrnn.store.migrate import open_store
 
     settings, named = load_settings(), read_tickers_option(tickers)
     engine = open_store(settings)
     shared: dict[str, Any] = {"settings": settings, "engine": engine, "spec_name": settings.spec}
     chosen = choose_tickers(settings, engine, named, source)
-    return [Job(ticker=symbol, as_of=as_of, wall=datetime.now(UTC), **shared) for symbol in chosen]
+    return [Job(ticker=symbol, as_of=as_of, now=datetime.now(UTC), **shared) for symbol in chosen]
 
 
 def _end(failed: list[StockrnnError]) -> None:

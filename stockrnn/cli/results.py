@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from stockrnn.cli.output import print_table
-from stockrnn.types import BASELINES, ECONOMETRICS
+from stockrnn.types import BASELINES, VOLATILITY_BENCHMARKS
 
 if TYPE_CHECKING:
     from flows.nightly import Night, Outcome
-    from stockrnn.pipeline.forecast import Issued
+    from stockrnn.steps.forecast import Issued
     from stockrnn.types import Backtest
 
 FORECAST_COLUMNS = (
@@ -88,7 +88,7 @@ def print_backtest(backtest: "Backtest") -> None:
     judged = backtest.metrics[backtest.spec]
     names = [name for name in _METRICS_FIRST if name in judged]
     names += sorted(set(judged).difference(names))
-    models = [backtest.spec, *BASELINES, *(name for name in ECONOMETRICS if name in backtest.metrics)]
+    models = [backtest.spec, *BASELINES, *(name for name in VOLATILITY_BENCHMARKS if name in backtest.metrics)]
     print_table(("metric", *models), [_metric_row(backtest, name, models) for name in names])
     typer.echo(f"\nverdict   {verdict(backtest)}\n")
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from flows.progress import Progress, announcing
 from stockrnn.cli.options import (
     AsOfOption,
     EpochsOption,
@@ -22,10 +21,11 @@ from stockrnn.cli.options import (
 from stockrnn.cli.output import print_table, showing_progress
 from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest, print_night
 from stockrnn.errors import StockrnnError
+from stockrnn.progress import Progress, announcing
 
 if TYPE_CHECKING:
-    from stockrnn.pipeline.backtest import Backtested
-    from stockrnn.pipeline.job import Job
+    from stockrnn.steps.backtest import Backtested
+    from stockrnn.steps.job import Job
     from stockrnn.types import SourceName, Span
 
 T = TypeVar("T")
@@ -74,10 +74,10 @@ def retrain(
     force: Annotated[bool, typer.Option("--force", help="Train even where no training is due.")] = False,
 ) -> None:
     """Train the models that are due, on the stored prices."""
-    from stockrnn.pipeline.retrain import describe_retrained, retrain_if_due
+    from stockrnn.steps.retrain import describe_retrained, retrain_if_due
 
     def work(job: "Job", progress: Progress) -> str:
-        on_epoch = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.most_epochs)
+        on_epoch = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.max_epochs)
         done = retrain_if_due(job, force=force, on_epoch=on_epoch)
         return "\n".join(f"{job.ticker}: {line}" for line in describe_retrained(done, spec=job.spec_name))
 
@@ -88,7 +88,7 @@ def retrain(
 
 def forecast(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOption = None) -> None:
     """Forecast the next session with the stored models. The first forecast issued for a session stands."""
-    from stockrnn.pipeline.forecast import forecast_next
+    from stockrnn.steps.forecast import forecast_next
 
     with _work_on(make_jobs(ticker, spec=spec, as_of=as_of), lambda job, _: forecast_next(job)) as done:
         if done:
@@ -97,7 +97,7 @@ def forecast(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfO
 
 def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOption = None) -> None:
     """Draw the PNG report of each ticker, and the leaderboard over all of them, from what is stored."""
-    from stockrnn.pipeline.report import write_leaderboard, write_report
+    from stockrnn.steps.report import write_leaderboard, write_report
 
     jobs = make_jobs(ticker, spec=spec, as_of=as_of)
     with _work_on(jobs, lambda job, _: write_report(job)) as paths:
@@ -127,7 +127,7 @@ def backtest(
 
     Of several months each is a fold of its own, trained anew; a walk that was stopped goes on where it was.
     """
-    from stockrnn.pipeline.backtest import backtest_holdout
+    from stockrnn.steps.backtest import backtest_holdout
     from stockrnn.types import months_between, parse_day, parse_holdout
 
     month = parse_holdout(holdout)
@@ -137,7 +137,7 @@ def backtest(
         return
 
     def work(job: "Job", progress: Progress) -> "Backtested":
-        on_epoch = announcing(progress, job.ticker, f"model for the backtest of {month}", epochs=job.spec.most_epochs)
+        on_epoch = announcing(progress, job.ticker, f"model for the backtest of {month}", epochs=job.spec.max_epochs)
         return backtest_holdout(job, month, train_from=first, on_epoch=on_epoch)
 
     with _work_on(make_jobs(ticker, spec=spec, as_of=None, epochs=epochs), work) as done:
@@ -146,7 +146,7 @@ def backtest(
 
 
 def _walk(jobs: "list[Job]", holdout: "Span", train_from: "date | None", processes: int) -> None:
-    from stockrnn.pipeline.walk import FoldDone, judge_together, walk_forward
+    from stockrnn.steps.walk import FoldDone, compare_tickers_together, walk_forward
 
     with showing_progress() as progress:
 
@@ -160,7 +160,7 @@ def _walk(jobs: "list[Job]", holdout: "Span", train_from: "date | None", process
     for backtest in walked.backtests:
         print_backtest(backtest)
     if len(walked.backtests) > 1:
-        together = judge_together(walked.backtests, target=jobs[0].target)
+        together = compare_tickers_together(walked.backtests, target=jobs[0].target)
         typer.echo(f"all {len(walked.backtests)} tickers together, {together.n} sessions: {together.words}")
     for failure in walked.failures.values():
         typer.echo(f"error: {failure}", err=True)
@@ -193,8 +193,8 @@ def _run_night(
 ) -> None:
     """Run the nightly flow here, on Prefect's ephemeral API unless PREFECT_API_URL names a server."""
     from flows.prefect_home import configure_prefect, remember_migrated
-    from stockrnn.pipeline.tickers import choose_specs, choose_tickers
     from stockrnn.settings import load_settings
+    from stockrnn.steps.tickers import choose_specs, choose_tickers
     from stockrnn.store.migrate import open_store
 
     settings, _ = choose_specs(load_settings(), spec, epochs=epochs)

@@ -1,11 +1,11 @@
 """The recurrent networks: Keras is imported here alone, and only when something trains or predicts."""
 
 from stockrnn.networks.quantile import Examples, fit_quantiles, predict_quantiles
-from stockrnn.networks.training import Start, fit_network, predict_network, versions
+from stockrnn.networks.training import WarmStart, fit_network, predict_network, versions
 
 __all__ = [
     "Examples",
-    "Start",
+    "WarmStart",
     "fit_network",
     "fit_quantiles",
     "predict_network",

@@ -12,8 +12,16 @@ from typing import Any
 import numpy as np
 
 from stockrnn.errors import TrainingError
-from stockrnn.metrics import pinball
-from stockrnn.networks.training import Fitted, OnEpoch, Start, begin, explaining_memory, reset_lstm, shuffled_batches
+from stockrnn.evaluation.metrics import pinball
+from stockrnn.networks.training import (
+    Fitted,
+    OnEpoch,
+    WarmStart,
+    begin,
+    explaining_memory,
+    reset_lstm,
+    shuffled_batches,
+)
 from stockrnn.types import QuantileNetwork, Weights
 
 _SMALL = 0.01  # of the head's first weights: it begins near the quantiles of the training answers
@@ -32,7 +40,7 @@ class Examples:
     x, context
         As `features.Inputs` has them: shapes (N, lookback, inputs) and (N, context), float32.
     y
-        The next return in units of the volatility known at the window's end, less the `MedianLine`, shape (N,),
+        The next return in units of the volatility known at the window's end, less the `MedianRegression`, shape (N,),
         float32.
     """
 
@@ -49,7 +57,7 @@ def fit_quantiles(
     epochs: int,
     patience: int,
     seed: int,
-    start: Start | None = None,
+    start: WarmStart | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
     """Train and keep the weights of the epoch that was best on `validation`.
@@ -161,7 +169,7 @@ class _Compiled:
         @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # tensorflow has no types
         def train_step(x: Any, context: Any, y: Any, share: Any) -> None:  # noqa: ANN401
             with tf.GradientTape() as tape:
-                errors = y[:, tf.newaxis] - _spread(model([x, context], training=True))
+                errors = y[:, tf.newaxis] - noncrossing_quantiles(model([x, context], training=True))
                 losses = tf.reduce_mean(tf.maximum(levels * errors, (levels - 1) * errors), -1)
                 loss = tf.reduce_sum(share * losses) / tf.reduce_sum(share)
             gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
@@ -188,7 +196,7 @@ class _Compiled:
 
         @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # as above
         def predict_batch(x: Any, context: Any) -> Any:  # noqa: ANN401
-            return _spread(self.model([x, context], training=False))
+            return noncrossing_quantiles(self.model([x, context], training=False))
 
         return predict_batch
 
@@ -213,7 +221,7 @@ def _build(network: QuantileNetwork) -> Any:  # noqa: ANN401  # a Keras model
     return keras.Model([window, context], keras.layers.Dense(len(network.levels) + 1, name="head")(seen))
 
 
-def _spread(head: Any) -> Any:  # noqa: ANN401  # tensors
+def noncrossing_quantiles(head: Any) -> Any:  # noqa: ANN401  # tensors
     """Turn the head's numbers (N, levels + 1) into ascending quantiles (N, levels); the last widens them all."""
     from stockrnn.networks.tensorflow import tf
 
@@ -226,7 +234,7 @@ def _spread(head: Any) -> Any:  # noqa: ANN401  # tensors
 
 
 def _bias(start: np.ndarray) -> np.ndarray:
-    """Return the head's biases from which `_spread` makes the quantiles `start`, strictly ascending."""
+    """Return the head's biases from which `noncrossing_quantiles` makes the quantiles `start`, strictly ascending."""
     middle = len(start) // 2
     distances = np.log(np.expm1(np.maximum(np.diff(start), 1e-3)))  # softplus backwards
     return np.concatenate([distances[:middle], [start[middle] / _MEDIAN_SHARE], distances[middle:], [0.0]])

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from stockrnn.errors import TrainingError
+from stockrnn.models.windows import Windows
 from stockrnn.types import Network, Weights
-from stockrnn.windows import Windows
 
 _DECISIVE = ("keras", "numpy", "pandas", "scikit-learn", "scipy", "tensorflow")
 
@@ -25,7 +25,7 @@ OnEpoch = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class WarmStart:
     """Weights to go on from, in Keras' order, and Adam's step size from there on."""
 
     weights: Weights
@@ -46,7 +46,7 @@ def fit_network(
     *,
     epochs: int,
     seed: int,
-    start: Start | None = None,
+    start: WarmStart | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
     """Train on scaled windows: adam, mean squared error, batches shuffled each epoch.
@@ -103,7 +103,7 @@ def predict_network(network: Network, weights: Weights, x: np.ndarray) -> np.nda
 
 @contextmanager
 def explaining_memory() -> Iterator[None]:
-    """Turn a want of memory inside the block into a `TrainingError`."""
+    """Turn a lack of memory inside the block into a `TrainingError`."""
     from stockrnn.networks.tensorflow import tf
 
     try:
@@ -114,7 +114,7 @@ def explaining_memory() -> Iterator[None]:
         ) from error
 
 
-def begin(model: Any, optimizer: Any, start: Start | None, *, learning_rate: float) -> None:  # noqa: ANN401  # Keras'
+def begin(model: Any, optimizer: Any, start: WarmStart | None, *, learning_rate: float) -> None:  # noqa: ANN401  # Keras'
     """Set the step size, and the weights where there are some to start from."""
     optimizer.learning_rate = learning_rate if start is None else start.learning_rate
     if start is not None:

@@ -15,10 +15,10 @@ TICK_SIZE = 10.0
 LABEL_SIZE = 10.5
 HEAD_HEIGHT = 62.0
 _TICKS_HEIGHT = 40.0
-_LEAST_TICKS = 40.0
-_LEAST_LABELS = 140.0
+_MIN_TICKS = 40.0
+_MIN_LABELS = 140.0
 _LEADER = 26.0
-_LEAST_RANGE = 0.004  # of the price: less would blow noise up to a mountain
+_MIN_RANGE = 0.004  # of the price: less would blow noise up to a mountain
 _WEEKS_UP_TO = 32
 _WEEKS_UP_TO_MONTHS = 3  # fewer would leave one or two dates on the axis
 
@@ -74,7 +74,7 @@ def make_price_scale(prices: Sequence[float] | np.ndarray) -> PriceScale:
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
     middle = (low + high) / 2
-    half = max((high - low) / 2 * 1.16, abs(middle) * _LEAST_RANGE / 2, 1e-12)
+    half = max((high - low) / 2 * 1.16, abs(middle) * _MIN_RANGE / 2, 1e-12)
     bottom = max(middle - half, 0.0) if low >= 0.0 else middle - half
     steps = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(bottom, middle + half)
     ticks = tuple(float(tick) for tick in steps if bottom <= tick <= middle + half)
@@ -100,8 +100,8 @@ def add_price_axes(page: Page, box: Box, scale: PriceScale, *, labels: Sequence[
         The axes, and where the labels begin, in pixels.
     """
     ticks_width = max((page.text_width(text, size=TICK_SIZE) for text in scale.texts), default=0.0) + 8
-    labels_width = max([_LEAST_LABELS, *(page.text_width(text, size=LABEL_SIZE, bold=True) for text in labels)])
-    left, right = box.left + max(ticks_width, _LEAST_TICKS), box.left + box.width - labels_width
+    labels_width = max([_MIN_LABELS, *(page.text_width(text, size=LABEL_SIZE, bold=True) for text in labels)])
+    left, right = box.left + max(ticks_width, _MIN_TICKS), box.left + box.width - labels_width
     height = box.height - HEAD_HEIGHT - _TICKS_HEIGHT
     ax = page.add_axes(Box(left, box.top + HEAD_HEIGHT, right - _LEADER - left, height))
     ax.set_ylim(scale.low, scale.high)

@@ -7,7 +7,7 @@ from stockrnn.types import Span, month_span
 
 MISSING = "n/a"
 _WHOLE_UNITS_FROM = 100_000.0
-_MOST_DECIMALS = 12
+_MAX_DECIMALS = 12
 
 
 def price_decimals(scale: float) -> int:
@@ -21,7 +21,7 @@ def price_decimals(scale: float) -> int:
         return 2
     if size >= 1.0:
         return 0 if size >= _WHOLE_UNITS_FROM else 2
-    return min(3 - math.floor(math.log10(size)), _MOST_DECIMALS)
+    return min(3 - math.floor(math.log10(size)), _MAX_DECIMALS)
 
 
 def format_price(value: float, *, scale: float | None = None) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stockrnn import __version__
-from stockrnn.record import Standing
+from stockrnn.evaluation.standings import Standing
 from stockrnn.report.axes import LOOKS, MODEL, TICK_SIZE, Look
 from stockrnn.report.layout import GREY, INK, MARGIN, PALE, WIDTH, Box, Page, level_top, line_height, write_png
 from stockrnn.report.words import BASELINE_NAMES, TARGET_NAMES, count_sessions
@@ -32,7 +32,7 @@ _TICKS = (
     *(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
     *(1.0, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0),
 )
-_LEAST_TICK_DISTANCE = 36.0
+_MIN_TICK_DISTANCE = 36.0
 _NARROWEST = 1.05
 _FURTHEST = 20.0
 
@@ -140,7 +140,7 @@ def _add_axes(page: Page, box: Box, scale: tuple[float, float], *, rows: int) ->
     chosen = [1.0]
     per_pixel = math.log(high / low) / box.width
     for tick in sorted(_TICKS, key=lambda tick: abs(math.log(tick))):
-        far = all(abs(math.log(tick / other)) >= _LEAST_TICK_DISTANCE * per_pixel for other in chosen)
+        far = all(abs(math.log(tick / other)) >= _MIN_TICK_DISTANCE * per_pixel for other in chosen)
         if low <= tick <= high and far:
             chosen.append(tick)
     ax.set_xticks(sorted(chosen), [f"{tick:g}" for tick in sorted(chosen)])

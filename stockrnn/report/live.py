@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from stockrnn.evidence import Verdict, wilson_interval
-from stockrnn.intervals import LEVELS
-from stockrnn.record import judge_errors
+from stockrnn.evaluation.intervals import LEVELS
+from stockrnn.evaluation.significance import wilson_interval
+from stockrnn.evaluation.standings import compare_with_benchmarks
+from stockrnn.evaluation.verdicts import Verdict
 from stockrnn.report.axes import (
     LOOKS,
     MODEL,
@@ -26,14 +27,14 @@ from stockrnn.report.verdicts import write_verdict
 from stockrnn.report.words import BASELINE_NAMES, baselines, count_sessions
 from stockrnn.types import LiveRecord
 
-_LEAST_SPAN = 0.1  # percent of the price: less would blow noise up to a mountain
+_MIN_SPAN = 0.1  # percent of the price: less would blow noise up to a mountain
 _DECIMALS = 2
 _CONFIDENCE = "In brackets: 95 % confidence intervals."
 
 
 def find_live_verdict(record: LiveRecord) -> Verdict:
     """Judge the live forecasts beside the better of naive and the last close."""
-    return judge_errors(record.errors, target=record.target)
+    return compare_with_benchmarks(record.errors, target=record.target)
 
 
 def describe_record(record: LiveRecord) -> tuple[str, ...]:
@@ -61,7 +62,7 @@ def draw_record(page: Page, box: Box, record: LiveRecord) -> None:
         name: (BASELINE_NAMES[name], LOOKS[name]) for name in baselines(record.target) if name != "naive"
     }
     sums = {name: _running_sum(errors, name, sessions) for name in series}
-    scale = make_price_scale([0.0, _LEAST_SPAN, -_LEAST_SPAN, *np.concatenate(list(sums.values()))])
+    scale = make_price_scale([0.0, _MIN_SPAN, -_MIN_SPAN, *np.concatenate(list(sums.values()))])
     title = f"The live record: misses of {count_sessions(len(errors))} added up, less naive's"
     write_head(page, box, title, "In percent of the last close; below zero is better than naive")
     ax, labels_left = add_price_axes(page, box, scale, labels=[name for name, _ in series.values()])

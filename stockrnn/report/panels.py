@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from stockrnn.intervals import LEVELS
+from stockrnn.evaluation.intervals import LEVELS
 from stockrnn.report.axes import (
     ACTUAL,
     LAST_CLOSE,

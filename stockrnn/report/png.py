@@ -22,7 +22,7 @@ _ROW_HEIGHT = 356.0
 _ROW_STEP = 404.0
 _FOOTER = 52
 _LIVE_WORDS = 60.0  # more than a row, for the longest verdict with all its sentences
-_LARGEST_HEADLINE = 25
+_MAX_HEADLINE = 25
 _NO_FORECAST = "This report holds no forecast for the next session, only a test of the model on the past."
 
 
@@ -109,7 +109,7 @@ def _write_header(page: Page, forecast: Forecast | None, backtest: Backtest | No
     page.draw_line([MARGIN, MARGIN + 60], [27, 27], color=INK, width=5.0)
     page.write(MARGIN, 46, tag, size=10.5, bold=True)
     page.write(MARGIN + page.text_width(tag, size=10.5, bold=True) + 12, 46, note, size=10.5, color=GREY)
-    sizes = range(_LARGEST_HEADLINE, 10, -1)
+    sizes = range(_MAX_HEADLINE, 10, -1)
     fits = (size for size in sizes if page.text_width(headline, size=size, bold=True) <= across)
     page.write(MARGIN, 72, headline, size=next(fits, 10), bold=True)
     small = len(page.wrap(standfirst, width=across, size=13.0)) > 2  # noqa: PLR2004  # lines there is room for

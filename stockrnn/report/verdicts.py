@@ -21,7 +21,7 @@ NO_BACKTEST = (
 )
 
 _ROW = 23.0
-_LONGEST_NAME = 250.0
+_MAX_NAME_WIDTH = 250.0
 _VERDICT_SIZE = 20.0
 _COIN = 0.5
 
@@ -78,7 +78,7 @@ def _rows(backtest: Backtest, name: str) -> list[Row]:
 
 
 def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], str], *, share: bool) -> None:
-    shown = [page.shorten(row.name, width=_LONGEST_NAME, size=TICK_SIZE) for row in rows]
+    shown = [page.shorten(row.name, width=_MAX_NAME_WIDTH, size=TICK_SIZE) for row in rows]
     names = max(page.text_width(name, size=TICK_SIZE) for name in shown) + 10
     values = max(page.text_width(write(row.value), size=TICK_SIZE, bold=True) for row in rows) + 8
     plot = Box(box.left + names, box.top, box.width - names - values, box.height)

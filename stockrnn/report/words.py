@@ -3,7 +3,7 @@
 import math
 from typing import Literal
 
-from stockrnn.backtest import find_verdict
+from stockrnn.evaluation.holdouts import find_verdict
 from stockrnn.report.formats import (
     format_amount,
     format_day,

@@ -27,7 +27,7 @@ _TITLES = {
 }
 _LAYOUT = "expected Yahoo's CSV export, Date,Open,High,Low,Close,Adj Close,Volume"
 _DOWNLOAD = "download it again"
-_LONGEST_SHOWN = 40
+_MAX_SHOWN = 40
 # No year 0: numpy reads it, datetime.date has none.
 _DATE = re.compile(
     r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -83,14 +83,14 @@ def read_price_file(path: Path) -> pd.DataFrame:
 
 
 def require_mostly_good(path: Path, bars: Bars) -> None:
-    """Refuse a file of bad rows; a few bad rows in a good file are kept aside without this.
+    """Refuse a file of bad rows; a few bad rows in a good file are quarantined without this.
 
     Sessions that have not closed yet say nothing against a file, except where nothing else is in it.
 
     Raises
     ------
     PriceFileError
-        More than one row in ten is kept aside, or no row is good.
+        More than one row in ten is quarantined, or no row is good.
     """
     bad = [issue for issue in bars.issues if issue.kind != "session_not_settled"]
     if not bars.frame.empty and len(bad) <= (len(bars.frame) + len(bad)) / 10:
@@ -164,7 +164,7 @@ def _squash(name: str) -> str:
 
 
 def _show(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "...")
+    return repr(text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 3] + "...")
 
 
 def _parse(path: Path, text: str, places: dict[str, int], *, width: int) -> pd.DataFrame:

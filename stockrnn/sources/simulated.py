@@ -12,7 +12,7 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from stockrnn.calendars import Calendar
+from stockrnn.market.calendars import Calendar
 from stockrnn.types import BAR_COLUMNS
 
 FIRST_SESSION = date(2010, 1, 4)

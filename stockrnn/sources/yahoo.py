@@ -27,7 +27,7 @@ LOG = logging.getLogger("stockrnn")
 _OK = 200
 _ATTEMPTS = 3
 _PATIENCE_SECONDS = 10.0
-_LONGEST_WAIT = 8.0
+_MAX_WAIT = 8.0
 _PRIVATE = 0o700
 _COLUMNS = {
     "Open": "open",
@@ -87,7 +87,7 @@ class YahooClient:
         retrying = Retrying(
             retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(_PATIENCE_SECONDS),
-            wait=wait_random_exponential(multiplier=self._retry_seconds, max=_LONGEST_WAIT),
+            wait=wait_random_exponential(multiplier=self._retry_seconds, max=_MAX_WAIT),
             before_sleep=_log_retry,
             reraise=True,
         )

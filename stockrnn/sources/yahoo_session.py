@@ -24,7 +24,7 @@ _SERVER_ERROR = 500
 _NO_CONNECTION = (CurlECode.COULDNT_RESOLVE_PROXY, CurlECode.COULDNT_RESOLVE_HOST, CurlECode.COULDNT_CONNECT)
 _CONNECT_SECONDS = 4.0
 _READ_SECONDS = 10.0
-_LONGEST_SHOWN = 60
+_MAX_SHOWN = 60
 # Cookies come from hosts that some networks block; charts are served without them.
 _COOKIE_HOSTS = ("fc.yahoo.com", "guce.yahoo.com", "consent.yahoo.com")
 
@@ -102,7 +102,7 @@ def _read_chart(response: requests.Response, *, ticker: str) -> dict[str, Any]:
         chart = json.loads(response.content)["chart"]
         reason = str(chart["error"] and chart["error"]["description"])
     except (ValueError, KeyError, TypeError):
-        start = " ".join(response.text[:_LONGEST_SHOWN].split())
+        start = " ".join(response.text[:_MAX_SHOWN].split())
         raise PriceSourceError(f"it answers with something that is no chart: {start!r}") from None
     if status == _NOT_FOUND or (status == _BAD_REQUEST and "doesn't exist" in reason):
         raise NoPriceDataError(ticker, reason)

@@ -1,4 +1,4 @@
-"""Read and write what is wrong with prices: rows kept aside, sessions missing."""
+"""Read and write what is wrong with prices: rows quarantined, sessions missing."""
 
 from collections.abc import Sequence
 from datetime import date, datetime

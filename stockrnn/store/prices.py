@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import BindParameter, Connection, Subquery, bindparam, select
 
-from stockrnn.bars import find_gaps
 from stockrnn.errors import MixedSourcesError
-from stockrnn.revisions import Comparison, compare_bars
+from stockrnn.market.bars import find_gaps
+from stockrnn.market.revisions import Comparison, compare_bars
 from stockrnn.store.instruments import SIMULATED, lock_instrument, write_span
 from stockrnn.store.issues import write_issues
 from stockrnn.store.schema import instruments, price_revisions, prices
@@ -19,16 +19,16 @@ from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue, Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What a write did, in rows: new sessions, changed ones, rows kept aside as issues, and sessions missing."""
+    """What a write did, in rows: new sessions, changed ones, rows quarantined as issues, and sessions missing."""
 
     inserted: int
     revised: int
-    kept_aside: int
+    quarantined: int
     missing: int = 0
 
     def __str__(self) -> str:
         """Plain words for a log line."""
-        words = f"{self.inserted} sessions new, {self.revised} revised, {self.kept_aside} rows kept aside"
+        words = f"{self.inserted} sessions new, {self.revised} revised, {self.quarantined} rows quarantined"
         return f"{words}, {self.missing} sessions missing" if self.missing else words
 
 
@@ -128,7 +128,7 @@ def write_bars(
     return Written(
         inserted=len(comparison.new),
         revised=len(comparison.changed),
-        kept_aside=len(bars.issues),
+        quarantined=len(bars.issues),
         missing=len(gaps),
     )
 
@@ -138,7 +138,7 @@ def _read_source(connection: Connection, ticker: str) -> str | None:
 
 
 def _find_gaps(connection: Connection, ticker: str, bars: Bars, expected: pd.DatetimeIndex) -> tuple[PriceIssue, ...]:
-    """Return the expected sessions without a bar, but for those whose row was kept aside: that is their issue."""
+    """Return the expected sessions without a bar, but for those whose row was quarantined: that is their issue."""
     first = connection.scalar(select(instruments.c.first_session).where(instruments.c.ticker == ticker))
     if first is None or not len(expected):
         return ()

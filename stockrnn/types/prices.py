@@ -12,7 +12,7 @@ from stockrnn.types.words import ActionKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceIssue:
-    """A row that was kept aside, with its reason and its values."""
+    """A row that was quarantined, with its reason and its values."""
 
     session: date
     kind: str
@@ -22,7 +22,7 @@ class PriceIssue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """Daily bars of one ticker and the rows kept aside.
+    """Daily bars of one ticker and the rows quarantined.
 
     Attributes
     ----------

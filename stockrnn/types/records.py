@@ -10,7 +10,7 @@ import pandas as pd
 from stockrnn.types.words import Kind, Market, Ruling, Span, Target
 
 BASELINES: tuple[str, ...] = ("naive", "last_close", "drift", "moving_average")
-ECONOMETRICS: tuple[str, ...] = ("ewma", "gjr_garch")
+VOLATILITY_BENCHMARKS: tuple[str, ...] = ("ewma", "gjr_garch")
 """What stands beside a model that names quantiles in a backtest; `gjr_garch` where the extra is installed."""
 INTERVAL_COLUMNS: tuple[str, ...] = ("lower_80", "upper_80", "lower_95", "upper_95")
 ERROR_COLUMNS: tuple[str, ...] = ("ticker", "spec", "session", "scale", "predicted", *BASELINES)
@@ -144,7 +144,7 @@ class Promotion:
     evidence
         JSON: what the decision rests on.
     decided_at
-        By the clock on the wall.
+        By the clock.
     """
 
     promotion_id: str

@@ -22,7 +22,7 @@ Weights: TypeAlias = list[np.ndarray]
 PRICE_COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close")
 BAR_COLUMNS: tuple[str, ...] = (*PRICE_COLUMNS, "volume")
 
-_LONGEST_TICKER = 32
+_MAX_TICKER_LENGTH = 32
 _TICKER = re.compile(r"\^?[A-Z0-9](?:[A-Z0-9&_=-]|\.(?=[A-Z0-9]))*")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
@@ -42,7 +42,7 @@ def parse_ticker(text: str) -> str:
     """
     # upper() turns a few letters beyond ASCII into others: a sharp s would become the ticker SS
     ticker = text.strip().upper() if text.isascii() else ""
-    if len(ticker) > _LONGEST_TICKER or not _TICKER.fullmatch(ticker) or _ISIN.fullmatch(ticker):
+    if len(ticker) > _MAX_TICKER_LENGTH or not _TICKER.fullmatch(ticker) or _ISIN.fullmatch(ticker):
         raise InvalidTickerError(text)
     return ticker
 
@@ -86,20 +86,20 @@ def _parse_moment(text: str) -> datetime:
         raise UsageError(f"can't read {text!r} as a time: expected 2020-01-31 or 2020-01-31T22:00:00+00:00") from None
 
 
-def limit_as_of(as_of: datetime, *, wall: datetime) -> datetime:
-    """Return `as_of` in UTC, or `wall` where it is later on the same day, as the end of today is.
+def limit_as_of(as_of: datetime, *, now: datetime) -> datetime:
+    """Return `as_of` in UTC, or `now` where it is later on the same day, as the end of today is.
 
     Raises
     ------
     UsageError
-        `as_of` is on a later day than `wall`, or has no offset.
+        `as_of` is on a later day than `now`, or has no offset.
     """
     if as_of.tzinfo is None:
         raise UsageError(f"as-of {as_of} has no UTC offset: write {as_of.isoformat()}+00:00")
     moment = as_of.astimezone(UTC)
-    if moment.date() > wall.astimezone(UTC).date():
+    if moment.date() > now.astimezone(UTC).date():
         raise UsageError(f"as-of {moment:%Y-%m-%d %H:%M} UTC is in the future; only the simulated market has one")
-    return min(moment, wall)
+    return min(moment, now)
 
 
 def parse_day(text: str) -> date:

@@ -5,20 +5,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stockrnn.pipeline.forecast import forecast_next
-from stockrnn.pipeline.job import Job, read_history
-from stockrnn.pipeline.restore import restore
-from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.pipeline.update import update_simulated
+from stockrnn.models.registry import restore
+from stockrnn.models.spec import QuantileSpec
 from stockrnn.settings import Settings
-from stockrnn.specs import QuantileSpec
+from stockrnn.steps.forecast import forecast_next
+from stockrnn.steps.import_prices import update_simulated
+from stockrnn.steps.job import Job, read_history
+from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.store.models import read_model
 
 TICKERS = 500
 NOW = datetime(2026, 10, 30, 22, tzinfo=UTC)
-SPEC = QuantileSpec(epochs=1, most_windows=2000)
+SPEC = QuantileSpec(epochs=1, max_windows=2000)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def jobs(tmp_path_factory):
     )
     engine = open_store(settings)
     jobs = [
-        Job(settings=settings, engine=engine, ticker=f"SIM-{k:03d}", spec_name="quantile", as_of=NOW, wall=NOW)
+        Job(settings=settings, engine=engine, ticker=f"SIM-{k:03d}", spec_name="quantile", as_of=NOW, now=NOW)
         for k in range(TICKERS)
     ]
     for job in jobs:

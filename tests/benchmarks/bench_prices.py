@@ -94,6 +94,6 @@ def test_the_load_of_500_tickers_and_an_update_in_which_nothing_changes(folder, 
             yahoo.list(f"T{number:03}", simulate_bars(f"T{number:03}", sessions), calendar=NEW_YORK)
         seconds, memory, printed = _run(UPDATE, yahoo.port, night(LAST).isoformat(), **home)
         asked = len(yahoo.charts)
-    unchanged = printed.count("0 sessions new, 0 revised, 0 rows kept aside")
+    unchanged = printed.count("0 sessions new, 0 revised, 0 rows quarantined")
     print(f"{'update, nothing changed':44}{seconds:9.1f}{memory:12.0f}   {unchanged} tickers, {asked} requests")
     assert np.all([count == TICKERS * len(sessions), unchanged == TICKERS, asked == TICKERS])

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockrnn.econometrics import ewma_quantiles, gjr_garch_quantiles
-from stockrnn.evidence import pooled_diebold_mariano
-from stockrnn.features import make_answers
-from stockrnn.metrics import pinball_losses
-from stockrnn.pipeline.quantile_model import fit_quantile_model, make_windows_of
+from stockrnn.evaluation.econometrics import ewma_quantiles, gjr_garch_quantiles
+from stockrnn.evaluation.metrics import pinball_losses
+from stockrnn.evaluation.significance import pooled_diebold_mariano
+from stockrnn.models.features import make_targets
+from stockrnn.models.quantile import fit_quantile_model, make_windows_of
+from stockrnn.models.spec import QUANTILE_LEVELS as LEVELS
+from stockrnn.models.spec import QuantileSpec
 from stockrnn.sources.csv_file import read_price_file
-from stockrnn.specs import QUANTILE_LEVELS as LEVELS
-from stockrnn.specs import QuantileSpec
 
 TICKERS = ("META", "AAPL", "MSFT", "DIA", "BRK-B")
 SPEC = QuantileSpec()
@@ -55,7 +55,7 @@ def tested(files, model):
     tables = []
     for ticker, bars in files.items():
         inputs = make_windows_of(bars, SPEC, target="close")
-        answers = make_answers(bars, inputs, target="close")
+        answers = make_targets(bars, inputs, target="close")
         rows = pd.DataFrame({"actual": answers * inputs.unit, "unit": inputs.unit}, index=inputs.sessions)
         rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("lstm"))
         rows.index = pd.DatetimeIndex(pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions))

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stockrnn.models.spec import PriceSpec
+from stockrnn.models.windows import make_windows
 from stockrnn.networks import fit_network
-from stockrnn.specs import PriceSpec
-from stockrnn.windows import make_windows
 
 EPOCHS = 100
 

@@ -42,8 +42,8 @@ def train_keras(training, epochs, seed):
 
 
 def train_ours(training, epochs, seed):
-    from stockrnn.pipeline.price_model import fit_prices
-    from stockrnn.specs import PriceSpec
+    from stockrnn.models.price import fit_prices
+    from stockrnn.models.spec import PriceSpec
 
     ends = []
     fitted = fit_prices(

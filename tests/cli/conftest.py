@@ -14,12 +14,12 @@ from scenario import SMALL, evening
 from sqlalchemy import Engine
 
 from stockrnn.cli import main
-from stockrnn.pipeline.forecast import forecast_next
-from stockrnn.pipeline.job import Job
-from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.pipeline.update import update_simulated
 from stockrnn.settings import Settings, load_settings
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.steps.forecast import forecast_next
+from stockrnn.steps.import_prices import update_simulated
+from stockrnn.steps.job import Job
+from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.migrate import open_store
 
 
@@ -54,7 +54,7 @@ def cli(monkeypatch, capsys) -> Cli:
 def price_file(tmp_path):
     """Five years of prices as Yahoo exports them, under a name of our own."""
     sessions = pd.DatetimeIndex(pd.bdate_range("2015-01-02", "2020-01-31"))
-    from stockrnn.calendars import load_calendar
+    from stockrnn.market.calendars import load_calendar
 
     sessions = load_calendar("XNYS", through_year=2021).sessions(sessions[0].date(), sessions[-1].date())
     frame = simulate_bars("TEST", sessions).rename(columns={"adj_close": "Adj Close"})
@@ -75,7 +75,7 @@ class Market:
         moment = date.fromisoformat(day)
         as_of = evening(moment.year, moment.month, moment.day)
         return Job(
-            settings=self.settings, engine=self.engine, ticker=ticker, spec_name="tutorial", as_of=as_of, wall=as_of
+            settings=self.settings, engine=self.engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=as_of
         )
 
     def trade(self, day: str, *tickers: str) -> None:

@@ -43,7 +43,7 @@ def test_an_unknown_option_is_bad_usage(cli):
 
 def test_an_import_says_what_it_did(cli, price_file, stored):
     result = cli("prices", "import", price_file, "--ticker", "meta")
-    assert result.out == "META: prices.csv: 0 sessions new, 0 revised, 0 rows kept aside\n"
+    assert result.out == "META: prices.csv: 0 sessions new, 0 revised, 0 rows quarantined\n"
 
 
 def test_rows_kept_aside_are_counted_and_can_be_looked_up(cli, price_file, stored):
@@ -52,7 +52,7 @@ def test_rows_kept_aside_are_counted_and_can_be_looked_up(cli, price_file, store
     cells[2] = "0.01"  # a high far below everything else
     price_file.write_text("\n".join([*lines[:100], ",".join(cells), *lines[101:]]) + "\n")
     result = cli("prices", "import", price_file, "--ticker", "OTHER")
-    assert "1 rows kept aside" in result.out
+    assert "1 rows quarantined" in result.out
     assert "stockrnn prices check --ticker OTHER" in result.out
     issues = cli("sql", "price_issues", "--param", "ticker=OTHER", "--format", "csv").out
     (row,) = csv.DictReader(io.StringIO(issues))

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 from present import present_yahoo
 
-from stockrnn.pipeline import doctor
 from stockrnn.settings import Settings
+from stockrnn.steps import doctor
 from stockrnn.store.migrate import open_store
 
 
@@ -54,7 +54,7 @@ def test_clocks_that_disagree_and_a_full_disk_are_problems(yahoo, monkeypatch, t
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=5e8))
     settings = Settings(home=tmp_path / "home", requests_per_second=1e6)
     wrong = datetime.now(UTC) + timedelta(hours=1)
-    found = {one.name: one for one in doctor.examine(settings, wall=wrong, prefect_api=None)}
+    found = {one.name: one for one in doctor.examine(settings, now=wrong, prefect_api=None)}
     assert found["clock"].health == found["disk"].health == "problem"
     assert "set their clocks" in found["clock"].words
     assert "0.5 GB are free" in found["disk"].words

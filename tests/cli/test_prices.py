@@ -33,12 +33,12 @@ def test_an_update_brings_the_history_of_the_named_tickers_and_then_nothing_new(
     first = cli("prices", "update", "--ticker", "META", "--ticker", "AAPL")
     assert (first.code, first.err) == (0, "")
     assert first.out.splitlines() == [
-        f"{ticker}: 401 sessions new, 0 revised, 0 rows kept aside" for ticker in ("META", "AAPL")
+        f"{ticker}: 401 sessions new, 0 revised, 0 rows quarantined" for ticker in ("META", "AAPL")
     ]
     assert stored() == [("AAPL", 401, str(yahoo.last)), ("META", 401, str(yahoo.last))]
     again = cli("prices", "update")  # every active ticker of the store
     assert again.out.splitlines() == [
-        f"{ticker}: 0 sessions new, 0 revised, 0 rows kept aside" for ticker in ("AAPL", "META")
+        f"{ticker}: 0 sessions new, 0 revised, 0 rows quarantined" for ticker in ("AAPL", "META")
     ]
 
 
@@ -48,7 +48,7 @@ def test_the_tickers_of_the_settings_are_updated_but_inactive_ones_only_when_ask
     with open_store(Settings()).begin() as connection:
         connection.exec_driver_sql("update instruments set active = false where ticker = 'META'")
     assert cli("prices", "update", "--full").out.splitlines() == [
-        "AAPL: 0 sessions new, 0 revised, 0 rows kept aside"
+        "AAPL: 0 sessions new, 0 revised, 0 rows quarantined"
     ]
     monkeypatch.setenv("STOCKRNN_TICKERS", "META")
     assert "inactive ones count only where --ticker names them" in cli("prices", "update").err
@@ -69,7 +69,7 @@ def test_a_full_update_finds_what_was_corrected_long_ago(cli, yahoo):
 def test_a_wrong_symbol_fails_alone_and_is_named(cli, yahoo):
     done = cli("prices", "update", "--ticker", "ZZZZ", "--ticker", "META")
     assert done.code == 1
-    assert done.out == "META: 401 sessions new, 0 revised, 0 rows kept aside\n"
+    assert done.out == "META: 401 sessions new, 0 revised, 0 rows quarantined\n"
     assert done.err.startswith("error: ZZZZ: Yahoo has no prices of it (No data found, symbol may be delisted)")
 
 
@@ -121,7 +121,7 @@ def test_an_update_needs_a_ticker(cli):
 def test_what_is_wrong_is_listed_with_the_state_of_each_ticker(cli, yahoo):
     yahoo.server.hide("META", yahoo.last, until=yahoo.hidden_until)
     done = cli("prices", "update", "--ticker", "META", "--ticker", "AAPL")
-    assert done.out.splitlines()[0] == "META: 400 sessions new, 0 revised, 0 rows kept aside, 1 sessions missing"
+    assert done.out.splitlines()[0] == "META: 400 sessions new, 0 revised, 0 rows quarantined, 1 sessions missing"
     lines = cli("prices", "check").out.splitlines()
     assert lines[0].split() == ["ticker", "session", "kind", "detail", "detected_at"]
     assert lines[2].startswith(f"META    {yahoo.last}  missing_session")
@@ -152,7 +152,7 @@ def test_of_many_files_a_bad_one_fails_alone(cli, tmp_path):
     (tmp_path / "META.csv").write_text(HEADER + ROWS)
     done = cli("prices", "import", "AAPL.csv", "META.csv")
     assert done.code == 1
-    assert done.out == "META: META.csv: 3 sessions new, 0 revised, 0 rows kept aside\n"
+    assert done.out == "META: META.csv: 3 sessions new, 0 revised, 0 rows quarantined\n"
     assert done.err.startswith("error: AAPL.csv")
 
 

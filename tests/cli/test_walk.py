@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from stockrnn.pipeline.backtest import backtest_holdout
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.steps.backtest import backtest_holdout
 from stockrnn.types import parse_month
 
 BOTH = ("--ticker", "SIM-FAT", "--ticker", "SIM-WALK")

@@ -13,7 +13,7 @@ from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.artifacts import make_key
 from flows.nightly import Night, Outcome, run_nightly
-from flows.texts import describe_night, describe_ticker, list_forecasts
+from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
 
 BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmost_windows = 800\nvalidation_sessions = 40\n")
 

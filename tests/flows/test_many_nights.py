@@ -7,9 +7,9 @@ import pytest
 from scenario import SMALL_TOML
 
 from flows.nightly import run_nightly
-from stockrnn.calendars import load_calendar
-from stockrnn.pipeline.replay import replay_all
+from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
+from stockrnn.steps.replay import replay_all
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 

@@ -8,8 +8,8 @@ from prefect.client.orchestration import get_client
 from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.nightly import nightly, run_nightly
-from flows.progress import shown_by
 from stockrnn.errors import TrainingError, UsageError
+from stockrnn.progress import shown_by
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
@@ -159,7 +159,7 @@ def _break_trainings(monkeypatch, *, spec):
         if config.kind != spec:
             return trainer(config, bars, **options)
         calls.append(sorted(bars))
-        raise TrainingError("the process that trained was killed (SIGKILL), most often for want of memory")
+        raise TrainingError("the process that trained was killed (SIGKILL), most often because memory ran out")
 
     monkeypatch.setattr(flow, "process_trainer", lambda: train)
     return calls

@@ -10,9 +10,9 @@ from flows.nightly import nightly
 from flows.prune import prune
 from flows.retrain import retrain
 from flows.update_prices import update_prices
-from stockrnn.pipeline.update import import_prices
 from stockrnn.settings import load_settings
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.steps.import_prices import import_prices
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 
@@ -20,7 +20,7 @@ from stockrnn.store.migrate import open_store
 @pytest.fixture
 def meta(tmp_path):
     """Two years of a real ticker, from a file."""
-    from stockrnn.calendars import load_calendar
+    from stockrnn.market.calendars import load_calendar
 
     (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
     sessions = load_calendar("XNYS", through_year=2021).sessions(date(2018, 1, 2), date(2020, 1, 31))

@@ -10,10 +10,10 @@ from flows.backtest import backtest
 from flows.nightly import run_nightly
 from flows.retrain import retrain
 from stockrnn.errors import SettingsError
-from stockrnn.pipeline.ahead import Training
 from stockrnn.settings import load_settings
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
+from stockrnn.training.ahead import Training
 
 TICKERS = ["SIM-A", "SIM-B"]
 BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmost_windows = 800\nvalidation_sessions = 40\n")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import mean_pinball_loss
 
 from stockrnn.errors import TrainingError
-from stockrnn.networks import Examples, Start, fit_quantiles, predict_quantiles
+from stockrnn.networks import Examples, WarmStart, fit_quantiles, predict_quantiles
 from stockrnn.types import QuantileNetwork
 
 LEVELS = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -111,7 +111,7 @@ def test_answers_that_are_no_numbers_stop_the_training():
 
 
 def test_a_warm_training_begins_where_the_weights_are(fitted):
-    start = Start(fitted.weights, learning_rate=1e-9)
+    start = WarmStart(fitted.weights, learning_rate=1e-9)
     warm = fit(start=start, epochs=1)
     assert warm.losses[0] == pytest.approx(min(fitted.losses), rel=1e-4)
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(warm.weights, fitted.weights, strict=True))

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from stockrnn.errors import TrainingError
-from stockrnn.networks import Start, fit_network, predict_network
+from stockrnn.models.serialization import pack_weights
+from stockrnn.models.spec import PriceSpec
+from stockrnn.models.windows import make_windows
+from stockrnn.networks import WarmStart, fit_network, predict_network
 from stockrnn.networks.tensorflow import keras, tf
 from stockrnn.networks.training import _compile, explaining_memory, shuffled_batches
-from stockrnn.registry import hash_bytes, pack_weights
-from stockrnn.specs import PriceSpec
 from stockrnn.types import Network
-from stockrnn.windows import make_windows
+from stockrnn.types.hashing import hash_bytes
 
 SMALL = Network(lookback=6, layers=2, units=5, dropout=0.2, batch_size=8, learning_rate=0.01)
 
@@ -94,9 +95,9 @@ def test_another_process_gives_the_same_weights_bit_for_bit():
     code = (
         "import numpy as np\n"
         "from stockrnn.networks import fit_network\n"
-        "from stockrnn.registry import hash_bytes, pack_weights\n"
+        "from stockrnn.models.serialization import hash_bytes, pack_weights\n"
         "from stockrnn.types import Network\n"
-        "from stockrnn.windows import make_windows\n"
+        "from stockrnn.models.windows import make_windows\n"
         f"network = {SMALL!r}\n"
         "values = np.random.default_rng(0).normal(size=26).cumsum() / 10\n"
         "fitted = fit_network(network, make_windows(values, lookback=6), epochs=3, seed=7)\n"
@@ -115,10 +116,10 @@ def test_what_was_trained_before_leaves_no_trace():
 
 def test_a_warm_training_goes_on_from_the_weights_at_its_own_rate_and_leaves_no_trace():
     first = fit_network(SMALL, _windows(20), epochs=5, seed=1)
-    start = Start(first.weights, learning_rate=1e-9)
+    start = WarmStart(first.weights, learning_rate=1e-9)
     still = fit_network(SMALL, _windows(20), epochs=1, seed=2, start=start)
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(still.weights, first.weights, strict=True))
-    moved = fit_network(SMALL, _windows(20), epochs=1, seed=2, start=Start(first.weights, learning_rate=0.01))
+    moved = fit_network(SMALL, _windows(20), epochs=1, seed=2, start=WarmStart(first.weights, learning_rate=0.01))
     assert _hash(moved) != _hash(first)
     assert moved.losses[0] < fit_network(SMALL, _windows(20), epochs=1, seed=2).losses[0]
     # the rate of the next training from scratch is the network's again
@@ -178,8 +179,8 @@ def test_memory_does_not_grow_with_the_number_of_tickers():
         "import resource\n"
         "import numpy as np\n"
         "from stockrnn.networks import fit_network\n"
-        "from stockrnn.specs import PriceSpec\n"
-        "from stockrnn.windows import make_windows\n"
+        "from stockrnn.models.spec import PriceSpec\n"
+        "from stockrnn.models.windows import make_windows\n"
         "page = resource.getpagesize()\n"
         "for ticker in range(20):\n"
         "    values = np.random.default_rng(ticker).random(340 + ticker)\n"

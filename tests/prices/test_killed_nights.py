@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import pytest
 from killed_night import run_night
 
-from stockrnn.calendars import load_calendar
+from stockrnn.market.calendars import load_calendar
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.store.schema import METADATA

@@ -10,13 +10,13 @@ from pydantic import SecretStr
 from scenario import SMALL, SMALL_QUANTILE
 from sqlalchemy import Engine, insert, select, text
 
-from stockrnn.pipeline.backtest import backtest_holdout, last_whole_month
-from stockrnn.pipeline.forecast import forecast_next
-from stockrnn.pipeline.job import Job
-from stockrnn.pipeline.retrain import retrain_if_due
-from stockrnn.pipeline.score import score_forecasts
-from stockrnn.pipeline.update import update_simulated
 from stockrnn.settings import Settings
+from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.forecast import forecast_next
+from stockrnn.steps.import_prices import update_simulated
+from stockrnn.steps.job import Job
+from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.steps.score import score_forecasts
 from stockrnn.store.actions import write_actions
 from stockrnn.store.engine import make_engine, reading, writing
 from stockrnn.store.migrate import open_store, sql_folder
@@ -63,7 +63,7 @@ def _run_night(settings: Settings, engine: Engine, now: datetime) -> None:
         write_run_start(connection, **key, parameters={"tickers": TICKERS}, versions={"keras": "3"})
     for ticker in TICKERS:
         for spec in settings.specs:
-            job = Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec, as_of=now, wall=now)
+            job = Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec, as_of=now, now=now)
             update_simulated(job)
             score_forecasts(job)
             retrain_if_due(job)

@@ -18,8 +18,8 @@ from stockrnn.store.instruments import read_instrument, read_tickers
 from stockrnn.store.prices import Written, read_bars
 from stockrnn.store.schema import price_issues
 
-NOTHING = Written(inserted=0, revised=0, kept_aside=0)
-ONE = Written(inserted=1, revised=0, kept_aside=0)
+NOTHING = Written(inserted=0, revised=0, quarantined=0)
+ONE = Written(inserted=1, revised=0, quarantined=0)
 
 
 def issues(engine, ticker="META"):
@@ -75,7 +75,7 @@ def test_a_late_bar_is_a_gap_until_it_comes(started, sessions):
     session = sessions[30].date()
     started.yahoo.hide("META", session, until=night(sessions[31]) - timedelta(hours=1))
     assert started.update(night(sessions[30]), "META")["META"] == Written(
-        inserted=0, revised=0, kept_aside=0, missing=1
+        inserted=0, revised=0, quarantined=0, missing=1
     )
     assert issues(started.engine) == [(session, "missing_session", False)]
     started.assert_equals_a_full_download("META")
@@ -135,7 +135,7 @@ def test_a_bar_whose_figures_are_finished_later_is_revised_as_a_late_bar(started
     session, true = sessions[30].date(), _bar(started, sessions[30])
     started.yahoo.disturb("META", session, until=night(sessions[31]) - timedelta(hours=1), volume=true.volume * 0.75)
     started.update(night(sessions[30]), "META")
-    assert started.update(night(sessions[31]), "META")["META"] == Written(inserted=1, revised=1, kept_aside=0)
+    assert started.update(night(sessions[31]), "META")["META"] == Written(inserted=1, revised=1, quarantined=0)
     (revision,) = revisions(started.engine)
     assert revision == (session, true.close, "late_bar", night(sessions[30]), night(sessions[31]))
     started.assert_equals_a_full_download("META")
@@ -151,7 +151,7 @@ def _bar(batch, session):
 def test_a_last_bar_that_stands_there_twice_is_stored_once_and_the_other_row_is_kept(started, sessions):
     session, true = sessions[30].date(), _bar(started, sessions[30])
     started.yahoo.duplicate("META", session, until=night(sessions[31]) - timedelta(hours=1), volume=true.volume - 100)
-    assert started.update(night(sessions[30]), "META")["META"].kept_aside == 1
+    assert started.update(night(sessions[30]), "META")["META"].quarantined == 1
     assert issues(started.engine) == [(session, "duplicate_row", False)]
     with reading(started.engine) as connection:
         assert read_bars(connection, "META")["volume"].iloc[-1] == true.volume
@@ -232,7 +232,7 @@ def test_a_dividend_whose_own_bar_is_late_keeps_its_date(started, sessions):
 def test_a_split_restates_the_whole_past_and_the_old_prices_stay_readable(started, sessions, ratio):
     before = closes(started.engine)
     started.yahoo.split("META", ex_date=sessions[30].date(), ratio=ratio)
-    assert started.update(night(sessions[30]), "META")["META"] == Written(inserted=1, revised=30, kept_aside=0)
+    assert started.update(night(sessions[30]), "META")["META"] == Written(inserted=1, revised=30, quarantined=0)
     started.assert_equals_a_full_download("META")
     after = closes(started.engine)
     pd.testing.assert_series_equal(after.iloc[:30], before / ratio, rtol=1e-9)
@@ -276,7 +276,7 @@ def test_a_correction_of_one_bar_is_one_revision(started, sessions):
     started.yahoo.correct("META", session, at=new, close=_bar(started, sessions[26]).close * 1.001)
     old = closes(started.engine)[sessions[26]]
     started.yahoo.requests.clear()
-    assert started.update(new, "META")["META"] == Written(inserted=1, revised=1, kept_aside=0)
+    assert started.update(new, "META")["META"] == Written(inserted=1, revised=1, quarantined=0)
     assert len(started.yahoo.charts) == 1
     assert revisions(started.engine) == [(session, old, "correction", night(sessions[29]), new)]
     started.assert_equals_a_full_download("META")

@@ -16,12 +16,12 @@ import exchange_calendars  # noqa: F401  # imported before the children are made
 import yfinance  # noqa: F401
 from yahoo_server import make_session_class
 
-from stockrnn.calendars import load_calendar
-from stockrnn.pipeline.feed import YahooFeed
-from stockrnn.pipeline.job import Job
+from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.sources import yahoo_session
 from stockrnn.sources.yahoo import YahooClient
+from stockrnn.steps.feed import YahooFeed
+from stockrnn.steps.job import Job
 from stockrnn.store.migrate import open_store
 
 
@@ -33,7 +33,7 @@ def update(port: int, settings: Settings, now: datetime, tickers: list[str]) -> 
         lambda ticker, span, zone: client.fetch_bars(ticker, first=span.first, last=span.last, timezone=zone)
     )
     for ticker in tickers:
-        job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=now, wall=now)
+        job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=now, now=now)
         feed.update(job)
     feed.close()
 

@@ -9,8 +9,8 @@ import pytest
 from matplotlib.image import imread
 from report.pictures import LONG_SPEC, NO_FLAWS, WIDEST_SPEC, drawn_texts, find_flaws, words_of
 
-from stockrnn.evidence import Verdict
-from stockrnn.record import Standing
+from stockrnn.evaluation.standings import Standing
+from stockrnn.evaluation.verdicts import Verdict
 from stockrnn.report.axes import LOOKS, MODEL
 from stockrnn.report.leaderboard import draw_leaderboard, make_leaderboard
 

@@ -10,7 +10,7 @@ import pytest
 from report.pictures import make_forecast, make_live_report, make_record, make_report, words_of
 from scipy.stats import binomtest
 
-from stockrnn.evidence import decide_verdict
+from stockrnn.evaluation.verdicts import decide_verdict
 from stockrnn.report.axes import LAST_CLOSE, MODEL, NAIVE
 from stockrnn.report.live import describe_record, find_live_verdict
 from stockrnn.report.png import draw_report, make_figure

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from stockrnn.bars import check_bars
-from stockrnn.calendars import calendar_at
 from stockrnn.errors import PriceFileError
+from stockrnn.market.bars import check_bars
+from stockrnn.market.calendars import calendar_at
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
 from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stockrnn.bars import check_bars
-from stockrnn.calendars import Calendar
+from stockrnn.market.bars import check_bars
+from stockrnn.market.calendars import Calendar
 from stockrnn.sources.simulated import (
     DEMO_TICKERS,
     FIRST_SESSION,

@@ -48,8 +48,8 @@ def read(engine, **options):
 
 def test_new_bars_are_stored_to_the_last_digit(engine, write, make_frame):
     written = write(BARS)
-    assert written == store.Written(inserted=2, revised=0, kept_aside=0)
-    assert str(written) == "2 sessions new, 0 revised, 0 rows kept aside"
+    assert written == store.Written(inserted=2, revised=0, quarantined=0)
+    assert str(written) == "2 sessions new, 0 revised, 0 rows quarantined"
     pd.testing.assert_frame_equal(read(engine), make_frame(BARS), check_exact=True, check_index_type=False)
     assert rows(engine, prices, "ticker", "session", "source", "observed_at") == [
         ("META", date(2024, 1, 3), "csv", NOON),
@@ -61,7 +61,7 @@ def test_new_bars_are_stored_to_the_last_digit(engine, write, make_frame):
 def test_the_same_bars_again_change_no_row(engine, write):
     write(BARS, issues=(ISSUE,))
     before = everything(engine)
-    assert write(BARS, issues=(ISSUE,), observed_at=LATER) == store.Written(inserted=0, revised=0, kept_aside=1)
+    assert write(BARS, issues=(ISSUE,), observed_at=LATER) == store.Written(inserted=0, revised=0, quarantined=1)
     assert everything(engine) == before
 
 
@@ -173,7 +173,7 @@ def test_an_adj_close_that_comes_later_is_taken_and_what_is_missing_is_null(engi
 
 
 def test_an_issue_is_stored_once_and_resolved_when_a_good_bar_comes(engine, write):
-    assert write(BARS, issues=(ISSUE,)).kept_aside == 1
+    assert write(BARS, issues=(ISSUE,)).quarantined == 1
     write(BARS, issues=(ISSUE,), observed_at=LATER)
     opened = ("META", date(2024, 1, 5), "missing_price", "close is missing", {"close": None}, NOON, None)
     assert rows(engine, price_issues) == [opened]

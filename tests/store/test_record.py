@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 
-from stockrnn.record import find_errors
+from stockrnn.evaluation.standings import find_errors
 from stockrnn.store.backtests import write_backtest
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import write_forecast

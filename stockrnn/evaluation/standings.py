@@ -1,0 +1,114 @@
+"""The record over many sessions and tickers: each model beside the baselines of the same sessions.
+
+Errors are taken relative to the last close when each forecast was issued, so that tickers can be pooled and splits
+change nothing; tickers of one session are one cluster, because they move together.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from stockrnn.evaluation.benchmarks import benchmarks_for
+from stockrnn.evaluation.significance import relative_loss
+from stockrnn.evaluation.verdicts import Verdict, decide_verdict
+from stockrnn.types import BASELINES, ERROR_COLUMNS, Backtest, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One model's place beside naive, over all tickers.
+
+    Attributes
+    ----------
+    model
+        The spec, or a baseline.
+    sessions, forecasts
+        How many dates and how many forecasts it rests on.
+    relative_mae, low, high
+        Its mean absolute error over naive's on the same forecasts, below 1 is better than naive, with the 95 %
+        confidence interval; NaN where unknown.
+    verdict
+        None for naive itself.
+    by_ticker
+        The relative MAE of each ticker.
+    """
+
+    model: str
+    baseline: bool
+    sessions: int
+    forecasts: int
+    relative_mae: float
+    low: float
+    high: float
+    verdict: Verdict | None
+    by_ticker: Mapping[str, float]
+
+
+def find_errors(backtest: Backtest) -> pd.DataFrame:
+    """Return the errors of a backtest, columns `ERROR_COLUMNS`, a row a session."""
+    table = backtest.forecasts
+    errors = table[["predicted", *BASELINES]].sub(table["actual"], axis=0)
+    errors = errors.assign(ticker=backtest.ticker, spec=backtest.spec, scale=table["last_close"])
+    return errors.rename_axis("session").reset_index()[list(ERROR_COLUMNS)]
+
+
+def compare_with_benchmarks(errors: pd.DataFrame, *, target: Target) -> Verdict:
+    """Judge the forecasts of a table beside the better of naive and the last close, all tickers together.
+
+    Parameters
+    ----------
+    errors
+        Columns `ERROR_COLUMNS`.
+    """
+    known = errors[errors["predicted"].notna()]
+    beside = {name: _losses(known, name) for name in benchmarks_for(target)}
+    return decide_verdict(_losses(known, "predicted"), beside, clusters=known["session"].to_numpy())
+
+
+def rank_models(errors: pd.DataFrame, *, target: Target) -> tuple[Standing, ...]:
+    """Place every spec beside the baselines, the best first.
+
+    A spec is measured on its own forecasts, a baseline on all sessions that any spec was measured on.
+
+    Parameters
+    ----------
+    errors
+        Columns `ERROR_COLUMNS`, a row a ticker, spec and session.
+    """
+    places = [
+        _place(rows, "predicted", name=str(spec), target=target) for spec, rows in errors.groupby("spec", sort=True)
+    ]
+    # specs share the sessions and with them the baselines' errors
+    once = errors.drop_duplicates(["ticker", "session"])
+    # for a close, naive is the last close
+    shown = [name for name in BASELINES if not (target == "close" and name == "last_close")]
+    places += [_place(once, name, name=name, target=target) for name in shown if once[name].notna().any()]
+    return tuple(sorted(places, key=lambda place: (np.isnan(place.relative_mae), place.relative_mae, place.model)))
+
+
+def _place(rows: pd.DataFrame, column: str, *, name: str, target: Target) -> Standing:
+    known = rows[rows[column].notna()]
+    ratio, low, high = _relative(known, column)
+    baseline = column != "predicted"
+    return Standing(
+        model=name,
+        baseline=baseline,
+        sessions=known["session"].nunique(),
+        forecasts=len(known),
+        relative_mae=ratio,
+        low=low,
+        high=high,
+        verdict=None if baseline else compare_with_benchmarks(known, target=target),
+        by_ticker={str(ticker): _relative(part, column)[0] for ticker, part in known.groupby("ticker", sort=True)},
+    )
+
+
+def _relative(rows: pd.DataFrame, column: str) -> tuple[float, float, float]:
+    return relative_loss(_losses(rows, column), _losses(rows, "naive"), clusters=rows["session"].to_numpy())
+
+
+def _losses(rows: pd.DataFrame, column: str) -> np.ndarray:
+    """Return |error| over the last close, shape (N,)."""
+    return (rows[column].abs() / rows["scale"]).to_numpy(dtype=np.float64)

@@ -1,0 +1,54 @@
+"""The middle of the next return, as far as the last return tells it: a line, fitted by least absolute deviations.
+
+Daily returns of stocks tend to be taken back a little the next day (Jegadeesh 1990, "Evidence of Predictable Behavior
+of Security Returns"; Lehmann 1990, "Fads, Martingales, and Market Efficiency"). A network that is left to find this
+on its own drowns it in noise, so the line is fitted first and the network learns what is left.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.linear_model import QuantileRegressor
+
+_MAX = 4.0  # a crash is no larger a reason to turn than a bad day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MedianRegression:
+    """Median of the next return = intercept + slope * last return, all in units of volatility."""
+
+    intercept: float
+    slope: float
+
+    @classmethod
+    def fit(cls, last_return: np.ndarray, y: np.ndarray) -> Self:
+        """Fit on training answers.
+
+        Koenker & Bassett (1978), "Regression Quantiles".
+
+        Parameters
+        ----------
+        last_return, y
+            In units of the volatility known at the cutoff, shape (N,), no NaN.
+        """
+        known = _limit(last_return)[:, np.newaxis]
+        fitted = QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs").fit(known, y.astype(np.float64))
+        return cls(intercept=float(fitted.intercept_), slope=float(fitted.coef_[0]))
+
+    def predict(self, last_return: np.ndarray) -> np.ndarray:
+        """Return the medians, shape (N,)."""
+        return np.asarray(self.intercept + self.slope * _limit(last_return))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the numbers that `from_json` needs."""
+        return {"kind": "median_regression", "intercept": self.intercept, "slope": self.slope}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        """Rebuild the line that `to_json` described."""
+        return cls(intercept=float(document["intercept"]), slope=float(document["slope"]))
+
+
+def _limit(last_return: np.ndarray) -> np.ndarray:
+    return np.clip(last_return.astype(np.float64), -_MAX, _MAX)

@@ -1,0 +1,1 @@
+"""The night: the order of its steps, and how it went."""

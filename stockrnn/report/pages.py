@@ -1,0 +1,114 @@
+"""What a night says of itself in Prefect's UI: markdown and rows, as plain text. Knows nothing of Prefect."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stockrnn.report.formats import format_price, format_weekday
+from stockrnn.steps.retrain import describe_retrained
+
+if TYPE_CHECKING:
+    from flows.nightly import Night, Outcome
+
+_MAX_ISSUES = 50
+
+
+def describe_ticker(outcomes: Sequence["Outcome"]) -> str:
+    """Return a ticker's page: each spec's forecast beside naive, what it is worth, and the report as a picture."""
+    ticker = outcomes[0].ticker
+    lines = [f"# {ticker}", ""]
+    for outcome in outcomes:
+        lines += _describe_spec(outcome)
+    picture = next((outcome.report for outcome in outcomes if outcome.report), None)
+    if picture is not None:
+        lines += ["", f"![The report of {ticker}]({_encode(picture)})"]
+    return "\n".join(lines)
+
+
+def list_forecasts(night: "Night") -> list[dict[str, Any]]:
+    """Return tonight's forecasts, a row a ticker and spec; prices in quote currency, as text."""
+    made = [outcome.issued.forecast for outcome in night.outcomes if outcome.issued]
+    return [
+        {
+            "ticker": one.ticker,
+            "spec": one.spec,
+            "session": one.target_session.isoformat(),
+            "forecast": format_price(one.predicted),
+            "naive": format_price(one.naive),
+            "80 %": _write_span(one.lower_80, one.upper_80),
+            "95 %": _write_span(one.lower_95, one.upper_95),
+            "last_close": format_price(one.last_close),
+            "target": one.target,
+            "cutoff": one.cutoff.isoformat(),
+            "kind": one.kind,
+        }
+        for one in made
+    ]
+
+
+def describe_night(night: "Night", *, issues: Sequence[tuple[object, ...]]) -> str:
+    """Return the page of the night: what failed, what was trained and why, missed nights, issues with prices.
+
+    Parameters
+    ----------
+    issues
+        Ticker, session, kind and detail of each open price issue.
+    """
+    trained = [
+        f"{outcome.ticker}: {line}"
+        for outcome in night.outcomes
+        if outcome.retrained and outcome.retrained.reason
+        for line in describe_retrained(outcome.retrained, spec=outcome.spec)
+    ]
+    missed = [
+        f"{one.ticker}, {one.spec}: {one.target_session}, {one.reason}"
+        for outcome in night.outcomes
+        if outcome.scored
+        for one in outcome.scored.missed
+    ]
+    told = [f"{ticker}, {session}: {kind}, {detail}" for ticker, session, kind, detail in issues[:_MAX_ISSUES]]
+    if len(issues) > _MAX_ISSUES:
+        told.append(f"and {len(issues) - _MAX_ISSUES} more; see `stockrnn sql price_issues`")
+    return "\n".join(
+        [
+            f"# The night of {format_weekday(night.as_of)}",
+            "",
+            night.summary,
+            *_list("Failed", night.failures),
+            *_list("Warnings", night.warnings),
+            *_list("Trained", trained, otherwise="Nothing was due."),
+            *_list("Nights missed since the last run", missed, otherwise="None."),
+            *_list("Open issues with prices", told, otherwise="None."),
+        ]
+    )
+
+
+def _describe_spec(outcome: "Outcome") -> list[str]:
+    from stockrnn.report.words import describe_forecast, verdict
+
+    lines = [f"## {outcome.spec}", ""]
+    if outcome.error:
+        lines += [f"**Failed:** {outcome.error}", ""]
+    if outcome.issued:
+        forecast = outcome.issued.forecast
+        spans = f"80 %: {_write_span(forecast.lower_80, forecast.upper_80)}"
+        spans += f", 95 %: {_write_span(forecast.lower_95, forecast.upper_95)}"
+        lines += [describe_forecast(forecast, currency=None), "", f"{spans}; {forecast.kind}.", ""]
+    if outcome.backtest:
+        lines += [f"Backtest of {outcome.backtest.holdout}: **{verdict(outcome.backtest)}**", ""]
+    return lines
+
+
+def _list(title: str, items: Iterable[str], *, otherwise: str | None = None) -> list[str]:
+    """Return a heading with a list; nothing where the list is empty and nothing is said instead."""
+    lines = [f"- {item}" for item in items] or ([otherwise] if otherwise else [])
+    return ["", f"## {title}", "", *lines] if lines else []
+
+
+def _encode(picture: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+
+
+def _write_span(lower: float | None, upper: float | None) -> str:
+    return "-" if lower is None or upper is None else f"{format_price(lower)} to {format_price(upper)}"

@@ -1,0 +1,127 @@
+"""Check what a night depends on, and say what to do about each thing that is not as it should be."""
+
+import shutil
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine
+
+from stockrnn.errors import PriceSourceError, StockrnnError
+from stockrnn.market.calendars import calendar_at
+from stockrnn.settings import Settings
+from stockrnn.sources.yahoo import YahooClient
+from stockrnn.store.engine import reading
+from stockrnn.store.forecasts import read_clock
+from stockrnn.store.instruments import read_calendar_name, read_tickers
+from stockrnn.store.migrate import current_revision, head_revision, open_store
+
+Health: TypeAlias = Literal["ok", "warning", "problem"]
+
+_PROBE = "SPY"
+_NEW_YORK = "America/New_York"
+_MIN_FREE = 1e9
+_MAX_SKEW = timedelta(minutes=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found; `words` say what to do where it is not ok."""
+
+    name: str
+    health: Health
+    words: str
+
+
+def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> Iterator[Finding]:
+    """Yield a finding a check.
+
+    Parameters
+    ----------
+    prefect_api
+        The address of Prefect's API; None where nights run without a server.
+    """
+    try:
+        engine = open_store(settings)
+    except StockrnnError as error:
+        yield Finding(name="database", health="problem", words=str(error))
+    else:
+        yield _named("database", lambda: _look_at_database(engine))
+        yield _named("clock", lambda: _look_at_clock(engine, now))
+        yield _named("calendars", lambda: _look_at_calendars(settings, engine, now))
+        engine.dispose()
+    yield _named("disk", lambda: _look_at_disk(settings))
+    yield _named("time zones", lambda: _look_at_zones(now))
+    yield _named("Yahoo", lambda: _look_at_yahoo(settings, now))
+    yield _named("Prefect", lambda: _look_at_prefect(prefect_api))
+
+
+def _named(name: str, look: Callable[[], tuple[Health, str]]) -> Finding:
+    try:
+        health, words = look()
+    except StockrnnError as error:
+        health, words = "problem", str(error)
+    return Finding(name=name, health=health, words=words)
+
+
+def _look_at_database(engine: Engine) -> tuple[Health, str]:
+    with reading(engine) as connection:
+        found = current_revision(connection)
+    where = engine.url.render_as_string(hide_password=True)
+    return "ok", f"{where}, schema {found} of {head_revision()}"
+
+
+def _look_at_clock(engine: Engine, now: datetime) -> tuple[Health, str]:
+    with reading(engine) as connection:
+        skew = abs(read_clock(connection) - now)
+    if skew > _MAX_SKEW:
+        return (
+            "problem",
+            f"this machine and the database are {skew} apart; set their clocks: they decide what is live",
+        )
+    return "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC, the database agrees"
+
+
+def _look_at_calendars(settings: Settings, engine: Engine, now: datetime) -> tuple[Health, str]:
+    with reading(engine) as connection:
+        tickers = settings.tickers or read_tickers(connection, simulated=False)
+        names = {settings.calendars.get(one) or read_calendar_name(connection, one) or "XNYS" for one in tickers}
+    following = [f"{name} {calendar_at(name, now).next_to_open(now)}" for name in sorted(names or {"XNYS"})]
+    return "ok", f"{len(tickers)} tickers; next sessions: {', '.join(following)}"
+
+
+def _look_at_disk(settings: Settings) -> tuple[Health, str]:
+    folder = next(one for one in (settings.home.resolve(), *settings.home.resolve().parents) if one.exists())
+    free = shutil.disk_usage(folder).free
+    if free < _MIN_FREE:
+        return "problem", f"{free / 1e9:.1f} GB are free at {settings.home}; make room or move STOCKRNN_HOME"
+    return "ok", f"{free / 1e9:.0f} GB are free at {settings.home}"
+
+
+def _look_at_zones(now: datetime) -> tuple[Health, str]:
+    there, here = now.astimezone(ZoneInfo(_NEW_YORK)), now.astimezone()
+    return "ok", f"here it is {here:%H:%M %Z}, in New York {there:%H:%M}; schedules name their own zone"
+
+
+def _look_at_yahoo(settings: Settings, now: datetime) -> tuple[Health, str]:
+    client = YahooClient(cache=settings.home / "yfinance", requests_per_second=settings.requests_per_second)
+    today = now.date()
+    try:
+        answer = client.fetch_bars(_PROBE, first=today - timedelta(days=10), last=today, timezone=_NEW_YORK)
+    except PriceSourceError as error:
+        return "problem", f"{error}; check the network, a proxy or Yahoo's own state"
+    return "ok", f"it answers, {len(answer.rows)} sessions of {_PROBE}"
+
+
+def _look_at_prefect(api: str | None) -> tuple[Health, str]:
+    if not api:
+        return "warning", "no server: schedules need one ('prefect server start', PREFECT_API_URL), or a crontab"
+    try:
+        with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=10) as answer:  # noqa: S310  # the user's own
+            healthy = answer.status == 200  # noqa: PLR2004  # OK
+    except (OSError, ValueError) as error:
+        return "problem", f"{api} does not answer ({error}); run 'prefect server start' or mend PREFECT_API_URL"
+    return ("ok", f"{api} answers") if healthy else ("problem", f"{api} is not healthy; see the server's log")

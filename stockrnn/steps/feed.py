@@ -1,0 +1,163 @@
+"""Where a run's prices come from: one feed for all its tickers, so that an outage is noticed once."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
+from stockrnn.settings import Settings
+from stockrnn.steps.download import Fetch, update_ticker
+from stockrnn.steps.import_prices import update_simulated
+from stockrnn.steps.job import Job
+from stockrnn.store.engine import reading, writing
+from stockrnn.store.instruments import Instrument, read_instrument, write_no_data
+from stockrnn.store.prices import Written
+from stockrnn.types import Download, SourceName, Span
+
+LOG = logging.getLogger("stockrnn")
+
+_PAUSES = (60.0, 120.0, 240.0)
+"""Seconds to wait after each refusal in a run, before the batch goes on with the ticker that was refused."""
+_FAILURES_IN_A_ROW = 3
+_ONE_NIGHT = timedelta(days=1)
+
+
+class Feed(Protocol):
+    """What updates one ticker after the other."""
+
+    def update(self, job: Job, *, full: bool = False) -> Written | None:
+        """Bring the job's ticker up to date; None where the source is what is stored already."""
+
+
+class YahooFeed:
+    """Updates from Yahoo.
+
+    The first refusal (HTTP 429) stops the whole batch for a while; it goes on where it was. An outage that is not
+    one ticker's own stops it for good: the tickers that are left fail at once, and the next run takes them up.
+    """
+
+    def __init__(self, fetch: Fetch, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self._fetch = fetch
+        self._pause = pause
+        self._pauses = iter(_PAUSES)
+        self._stopped: PriceSourceError | None = None
+        self._failures = 0
+        self._answered = 0
+        self._without_data: list[Job] = []
+
+    def update(self, job: Job, *, full: bool = False) -> Written:
+        """Bring the job's ticker up to date.
+
+        Raises
+        ------
+        PriceSourceError, NoPriceDataError, MixedSourcesError, UnknownCalendarError, WrongCalendarError
+        """
+        if self._stopped is not None:
+            raise self._stopped
+        try:
+            written = self._update_patiently(job, full=full)
+        except NoPriceDataError:
+            self._without_data.append(job)
+            self._failures = 0
+            raise
+        except PriceSourceError as error:
+            self._failures += 1
+            if error.affects_all or self._failures >= _FAILURES_IN_A_ROW:
+                self._stopped = error
+            raise
+        self._failures = 0
+        # one that is delisted still answers for some time, with its past
+        if _is_current(job):
+            self._answered += 1
+        else:
+            self._without_data.append(job)
+        return written
+
+    def close(self) -> None:
+        """Count a night without data for the tickers that had none, provided that others had some."""
+        if self._answered and self._stopped is None:
+            for job in self._without_data:
+                _count_night(job)
+
+    def _update_patiently(self, job: Job, *, full: bool) -> Written:
+        while True:
+            try:
+                return update_ticker(job, self._fetch, full=full)
+            except RateLimitedError:
+                seconds = next(self._pauses, None)
+                if seconds is None:
+                    raise
+                LOG.warning("Yahoo refuses further requests for now; the whole batch waits %.0f s", seconds)
+                self._pause(seconds)
+
+
+class _SimulatedFeed:
+    def update(self, job: Job, *, full: bool = False) -> Written:  # noqa: ARG002  # it is always the full history
+        return update_simulated(job)
+
+
+class _StoredFeed:
+    def update(self, job: Job, *, full: bool = False) -> None:
+        """Leave what is stored as it is."""
+
+
+@contextmanager
+def open_feed(settings: Settings, source: SourceName) -> Iterator[Feed]:
+    """Open the feed of a source; when the block ends, nights without data have been counted."""
+    if source == "simulated":
+        yield _SimulatedFeed()
+    elif source == "stored":
+        yield _StoredFeed()
+    else:
+        feed = YahooFeed(_fetch_from_yahoo(settings))
+        yield feed
+        feed.close()
+
+
+def _fetch_from_yahoo(settings: Settings) -> Fetch:
+    from stockrnn.sources.yahoo import YahooClient
+
+    client = YahooClient(cache=settings.home / "yfinance", requests_per_second=settings.requests_per_second)
+
+    def fetch(ticker: str, span: Span, timezone: str) -> Download:
+        return client.fetch_bars(ticker, first=span.first, last=span.last, timezone=timezone)
+
+    return fetch
+
+
+def _is_current(job: Job) -> bool:
+    """Whether the last settled session is stored; a ticker that is current again is active again."""
+    with reading(job.engine) as connection:
+        stored = read_instrument(connection, job.ticker)
+    if stored is None or stored.last_session is None or stored.last_session < _last_settled(job, stored, job.as_of):
+        return False
+    if stored.no_data_nights or not stored.active:
+        with writing(job.engine) as connection:
+            write_no_data(connection, job.ticker, nights=0, at=None, active=True)
+    return True
+
+
+def _last_settled(job: Job, stored: Instrument, moment: datetime) -> date:
+    return job.find_calendar(stored).last_settled(moment, settle_hours=job.settings.settle_hours)
+
+
+def _count_night(job: Job) -> None:
+    """Note a night without data, once a session; after several the ticker is not asked for any more."""
+    if job.now - job.as_of > _ONE_NIGHT:
+        return  # a look at the past says nothing about tonight
+    with writing(job.engine) as connection:
+        stored = read_instrument(connection, job.ticker)
+        if stored is None:
+            return
+        if stored.no_data_at and _last_settled(job, stored, stored.no_data_at) == _last_settled(job, stored, job.now):
+            return
+        nights = stored.no_data_nights + 1
+        active = stored.active and nights < job.settings.inactive_after_nights
+        write_no_data(connection, job.ticker, nights=nights, at=job.now, active=active)
+    if stored.active and not active:
+        LOG.warning(
+            "%s: no data on %d nights in a row while other tickers had some; now inactive", job.ticker, nights
+        )

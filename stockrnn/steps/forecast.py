@@ -1,0 +1,165 @@
+"""Forecast the next session, with naive and the last close beside it."""
+
+import math
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+
+from stockrnn.errors import ModelMissingError, NotEnoughHistoryError
+from stockrnn.evaluation.baselines import DRIFT_SESSIONS, make_baselines
+from stockrnn.evaluation.intervals import VOLATILITY_SESSIONS, conformal_intervals, normalized_errors, volatility
+from stockrnn.models.features import WARM_UP
+from stockrnn.models.registry import restore
+from stockrnn.steps.job import History, Job, read_history
+from stockrnn.steps.universe import find_scope
+from stockrnn.store.engine import reading, writing
+from stockrnn.store.forecasts import read_clock, read_forecast, write_forecast
+from stockrnn.store.promotions import read_champion
+from stockrnn.store.scores import read_past_errors
+from stockrnn.types import BASELINES, Forecast, Kind, Model, Target
+
+RECENT_SESSIONS = max(DRIFT_SESSIONS, VOLATILITY_SESSIONS)
+"""How many sessions the baselines and the volatility look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """The forecast that stands for the cutoff.
+
+    Attributes
+    ----------
+    new
+        It was issued by this step; else it stood already.
+    sessions_behind
+        Sessions closed at `as_of` that the stored prices lack: 0 when up to date.
+    """
+
+    forecast: Forecast
+    new: bool
+    sessions_behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """The place in the record that a forecast would take."""
+
+    cutoff: date
+    target_session: date
+    opens_at: datetime
+    kind: Kind
+    issued_at: datetime
+
+
+def forecast_next(job: Job) -> Issued:
+    """Forecast the first session after the last stored one. The first forecast issued for a key stands.
+
+    Raises
+    ------
+    UnknownTickerError, NotEnoughHistoryError, MissingTargetError, ModelMissingError, DamagedModelError
+    """
+    history = read_history(job)
+    with reading(job.engine) as connection:
+        slot = _find_slot(job, history, database=read_clock(connection))
+        standing = read_forecast(
+            connection,
+            ticker=job.ticker,
+            target=job.target,
+            spec=job.spec_name,
+            cutoff=slot.cutoff,
+            kind=slot.kind,
+        )
+        model = read_champion(connection, find_scope(job, history), as_of=job.as_of, cutoff=slot.cutoff)
+    if standing is not None:
+        return Issued(forecast=standing, new=False, sessions_behind=history.sessions_behind)
+    if model is None:
+        raise ModelMissingError(job.ticker, job.spec_name, slot.cutoff)
+    with reading(job.engine) as connection:
+        errors = read_past_errors(
+            connection,
+            ticker=job.ticker,
+            target=job.target,
+            spec=job.spec_name,
+            cutoff=slot.cutoff,
+            known_at=slot.issued_at,
+        )
+    forecast = _issue(job, history, model, slot, errors)
+    with writing(job.engine) as connection:
+        standing = write_forecast(connection, forecast)
+    return Issued(forecast=standing, new=True, sessions_behind=history.sessions_behind)
+
+
+def decide_kind(*, as_of: datetime, clock: datetime, opens_at: datetime) -> Kind:
+    """Return `live` only if neither the run's time nor the clock has reached the target session's open."""
+    return "live" if max(as_of, clock) < opens_at else "hindcast"
+
+
+def _find_slot(job: Job, history: History, *, database: datetime) -> _Slot:
+    session = history.calendar.next_session(history.cutoff)
+    opens_at = history.calendar.opens_at(session)
+    # the database stamps the row, so its clock has to agree that the session has not opened
+    clock = job.as_of if history.simulated else max(job.now, database)
+    kind = decide_kind(as_of=job.as_of, clock=clock, opens_at=opens_at)
+    return _Slot(history.cutoff, session, opens_at, kind, history.clock(job))
+
+
+def _issue(job: Job, history: History, model: Model, slot: _Slot, errors: pd.DataFrame) -> Forecast:
+    history.values(job.target)  # refuses a target with gaps
+    computed = compute_forecast(
+        model, history.bars, errors, target=job.target, days_ahead=(slot.target_session - slot.cutoff).days
+    )
+    if computed is None:
+        needed = WARM_UP if model.ticker is None else model.lookback
+        raise NotEnoughHistoryError(job.ticker, found=len(history.bars), needed=needed, through=slot.cutoff)
+    return Forecast(
+        forecast_id=f"{job.ticker}-{job.target}-{job.spec_name}-{slot.cutoff}-{slot.kind}",
+        ticker=job.ticker,
+        target=job.target,
+        spec=job.spec_name,
+        cutoff=slot.cutoff,
+        kind=slot.kind,
+        target_session=slot.target_session,
+        target_opens_at=slot.opens_at,
+        model_id=model.model_id,
+        issued_at=slot.issued_at,
+        **computed,
+    )
+
+
+def compute_forecast(
+    model: Model, bars: pd.DataFrame, errors: pd.DataFrame, *, target: Target, days_ahead: int
+) -> dict[str, Any] | None:
+    """Compute everything of a forecast that follows from what was known; a replay computes the same.
+
+    The intervals are the model's own, where it names some, else as wide as its past errors ask for. None where too
+    few bars are known for the model.
+
+    Parameters
+    ----------
+    bars
+        All up to the cutoff, index `session`, the target without NaN.
+    errors
+        As `read_past_errors` returns them.
+    days_ahead
+        Calendar days from the cutoff to the target session.
+    """
+    said = restore(model).forecast_next(bars, target=target, days_ahead=days_ahead)
+    if said is None:
+        return None
+    values = bars[target]
+    # the baselines of a session that is not there yet stand in a row of their own
+    ahead = pd.DatetimeIndex(values.index[-1:]) + pd.Timedelta(days=1)
+    recent = values.iloc[-RECENT_SESSIONS:].reindex(values.index[-RECENT_SESSIONS:].append(ahead))
+    beside = make_baselines(recent, bars["close"].reindex(recent.index)).iloc[-1]
+    moves = volatility(values.to_numpy())
+    unit = float(beside["last_close"]) * moves
+    bounds = said.intervals or conformal_intervals(said.predicted, unit=unit, scores=normalized_errors(errors))
+    return {
+        "predicted": said.predicted,
+        **{name: float(beside[name]) for name in BASELINES},
+        "volatility": None if math.isnan(moves) else moves,
+        **{name: None if math.isnan(bound) else bound for name, bound in bounds.items()},
+        "quantiles": said.quantiles,
+        "window_sha256": said.window_sha256,
+    }

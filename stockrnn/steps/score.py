@@ -1,0 +1,106 @@
+"""Score the forecasts whose session has settled, and note the nights on which none was issued."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection
+
+from stockrnn.evaluation.intervals import QUANTILES
+from stockrnn.evaluation.metrics import pinball
+from stockrnn.steps.job import History, Job, read_history
+from stockrnn.store.engine import writing
+from stockrnn.store.scores import (
+    has_bar_by,
+    has_run_between,
+    read_live_sessions,
+    read_missed_sessions,
+    read_to_score,
+    write_missed,
+    write_scores,
+)
+from stockrnn.types import MissedNight, Score
+
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """How many forecasts were scored for the first time, how many again, and the nights found missing."""
+
+    new: int
+    again: int
+    missed: tuple[MissedNight, ...]
+
+
+def score_forecasts(job: Job) -> Scored:
+    """Score what has settled since, once more where a price was revised, and note missed nights of the job's spec.
+
+    Raises
+    ------
+    UnknownTickerError, NotEnoughHistoryError
+    """
+    history = read_history(job)
+    clock = history.clock(job)
+    with writing(job.engine) as connection:
+        rows = read_to_score(connection, job.ticker, through=history.cutoff)
+        write_scores(connection, [make_score(row._asdict(), clock=clock) for row in rows])
+        missed = _find_missed(connection, job, history, clock)
+        write_missed(connection, missed)
+    again = sum(row.last_scored_at is not None for row in rows)
+    return Scored(new=len(rows) - again, again=again, missed=missed)
+
+
+def make_score(judged: Mapping[str, Any], *, clock: datetime) -> Score:
+    """Judge one row of `forecast_vs_actual`; `scored_at` is `clock`, but later than the score before it."""
+    actual, predicted, naive = judged["actual"], judged["predicted"], judged["naive"]
+    before = judged["last_scored_at"]
+    moved, named = np.sign(actual - naive), np.sign(predicted - naive)
+    quantiles = {level: judged[name] for level, name in QUANTILES.items()}
+    complete = all(value is not None for value in quantiles.values())
+    return Score(
+        forecast_id=judged["forecast_id"],
+        scored_at=clock if before is None else max(clock, before + _INSTANT),
+        basis=judged["basis"],
+        actual=actual,
+        error=judged["error"],
+        naive_error=judged["naive_error"],
+        last_close_error=judged["last_close_error"],
+        drift_error=judged["drift_error"],
+        moving_average_error=judged["moving_average_error"],
+        inside_80=_is_inside(judged, 80),
+        inside_95=_is_inside(judged, 95),
+        direction_correct=bool(moved == named) if moved and named else None,
+        pinball=pinball(actual, quantiles) if complete else None,
+    )
+
+
+def _is_inside(judged: Mapping[str, Any], level: int) -> bool | None:
+    lower, upper = judged[f"lower_{level}"], judged[f"upper_{level}"]
+    return None if lower is None or upper is None else bool(lower <= judged["actual"] <= upper)
+
+
+def _find_missed(connection: Connection, job: Job, history: History, clock: datetime) -> tuple[MissedNight, ...]:
+    """Return the sessions since the first live forecast that opened without one and are not noted yet."""
+    key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name}
+    live = read_live_sessions(connection, **key)
+    if not live:
+        return ()
+    calendar = history.calendar
+    opened = calendar.sessions(min(live), calendar.next_to_open(clock))[:-1]
+    noted = live | read_missed_sessions(connection, **key)
+    missing = [session for session in (pd.Timestamp(moment).date() for moment in opened) if session not in noted]
+    found = []
+    for session in missing:
+        cutoff, opens_at = calendar.session_offset(session, -1), calendar.opens_at(session)
+        if not has_bar_by(connection, job.ticker, cutoff, opens_at):
+            reason = f"the bar of {cutoff} was not stored before the open"
+        elif has_run_between(connection, calendar.closes_at(cutoff), opens_at, simulated=history.simulated):
+            reason = "a run was made and issued no forecast"
+        else:
+            reason = "no run was made"
+        found.append(MissedNight(**key, target_session=session, cutoff=cutoff, reason=reason, detected_at=clock))
+    return tuple(found)

@@ -1,0 +1,128 @@
+"""How the batch is doing: freshness, last run, next session, missed nights, the live record in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from stockrnn.evaluation.standings import compare_with_benchmarks
+from stockrnn.evaluation.verdicts import Verdict
+from stockrnn.market.calendars import calendar_at
+from stockrnn.settings import Settings
+from stockrnn.steps.model_monitoring import monitor_models
+from stockrnn.store.engine import reading
+from stockrnn.store.forecasts import read_last_cutoff
+from stockrnn.store.instruments import read_calendar_name, read_inactive_tickers, read_span, read_tickers
+from stockrnn.store.record import read_live_record
+from stockrnn.store.runs import Run, read_last_run
+
+LIVE_SESSIONS = 250
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickerStatus:
+    """One ticker's state.
+
+    Attributes
+    ----------
+    last_session, last_cutoff
+        The last stored session, and the last one that a forecast was issued from; None where there is none.
+    next_session
+        The first session that had not opened at `as_of`.
+    missed
+        Sessions that closed longer ago than the grace period and that no forecast was issued from.
+    live
+        What the settings' spec proved live in its last `LIVE_SESSIONS` scored sessions.
+    """
+
+    ticker: str
+    last_session: date | None
+    last_cutoff: date | None
+    next_session: date
+    missed: int
+    live: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The state of the whole batch.
+
+    Attributes
+    ----------
+    warnings
+        What is to be said of the models in use; it needs no one at once.
+    """
+
+    last_run: Run | None
+    tickers: tuple[TickerStatus, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What someone should look at, in words; empty when all is well."""
+        problems = []
+        if self.last_run is None:
+            problems.append("no run yet; 'stockrnn nightly' makes one")
+        elif self.last_run.state != "completed":
+            problems.append(f"the last run ({self.last_run.started_at:%Y-%m-%d %H:%M} UTC) is {self.last_run.state}")
+        elif self.last_run.error:
+            problems.append(f"the last run: {self.last_run.error}")
+        missed = [ticker for ticker in self.tickers if ticker.missed]
+        problems += [_describe_missed(ticker) for ticker in missed]
+        return tuple(problems)
+
+
+def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
+    """Look at the store as it is at `now`.
+
+    Real tickers are judged by the clock; simulated ones by the time of the last run, since theirs is simulated.
+    """
+    with reading(engine) as connection:
+        run = read_last_run(connection)
+        simulated_now = run.as_of if run else now
+        real = settings.tickers or read_tickers(connection, simulated=False)
+        invented = read_tickers(connection, simulated=True)
+        left_out = {*invented, *read_inactive_tickers(connection)}
+        tickers = [
+            *_look_at(connection, settings, [ticker for ticker in real if ticker not in left_out], now),
+            *_look_at(connection, settings, invented, simulated_now),
+        ]
+    warnings = monitor_models(settings, engine, as_of=now, simulated=False)
+    if invented:
+        warnings += monitor_models(settings, engine, as_of=simulated_now, simulated=True)
+    return Status(last_run=run, tickers=tuple(tickers), warnings=warnings)
+
+
+def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime) -> list[TickerStatus]:
+    grace = timedelta(hours=settings.missed_after_hours)
+    return [_look_at_one(connection, settings, ticker, now=now, due=now - grace) for ticker in tickers]
+
+
+def _look_at_one(
+    connection: Connection, settings: Settings, ticker: str, *, now: datetime, due: datetime
+) -> TickerStatus:
+    calendar = calendar_at(read_calendar_name(connection, ticker) or "XNYS", now)
+    last_cutoff = read_last_cutoff(connection, ticker)
+    last_due = calendar.last_closed(due)
+    missed = len(calendar.sessions(last_cutoff, last_due)) - 1 if last_cutoff else 1
+    key: dict[str, Any] = {"ticker": ticker, "target": settings.target, "spec": settings.spec}
+    record = read_live_record(connection, **key, through=now.date(), newest=LIVE_SESSIONS)
+    return TickerStatus(
+        ticker=ticker,
+        last_session=read_span(connection, ticker)[1],
+        last_cutoff=last_cutoff,
+        next_session=calendar.next_to_open(now),
+        missed=max(missed, 0),
+        live=compare_with_benchmarks(record.errors, target=settings.target),
+    )
+
+
+def _describe_missed(ticker: TickerStatus) -> str:
+    if ticker.last_cutoff is None:
+        return f"{ticker.ticker}: no forecast was ever issued; run 'stockrnn nightly'"
+    return (
+        f"{ticker.ticker}: {ticker.missed} sessions passed without a forecast since {ticker.last_cutoff}; "
+        "run 'stockrnn nightly'"
+    )

@@ -1,0 +1,93 @@
+"""What a model serves and learns from: one ticker, or all of a market."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from stockrnn.errors import NotEnoughHistoryError, UnknownTickerError
+from stockrnn.models.spec import QuantileSpec
+from stockrnn.steps.job import History, Job, read_history
+from stockrnn.store.engine import reading
+from stockrnn.store.instruments import read_tickers
+from stockrnn.types import Scope
+
+_SHORTEST = 5
+"""Of a short history, a fifth is kept for the trial."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Universe:
+    """The histories of the tickers that share a model, cut into what it is trained on and what it is tried on.
+
+    Attributes
+    ----------
+    bars
+        Ticker to all bars known, index `session`.
+    trial
+        The sessions that are kept from the training, ascending; of all tickers together.
+    """
+
+    bars: Mapping[str, pd.DataFrame]
+    trial: pd.DatetimeIndex
+
+    @property
+    def known_through(self) -> date:
+        """The last session of any ticker."""
+        return max(pd.Timestamp(bars.index[-1]).date() for bars in self.bars.values())
+
+    def before(self, session: pd.Timestamp) -> "Universe":
+        """Return what was known before a session, all of it to train on."""
+        cut = {name: bars[bars.index < session] for name, bars in self.bars.items()}
+        return Universe(bars={name: bars for name, bars in cut.items() if len(bars)}, trial=self.trial[:0])
+
+    def training(self, sessions: int) -> dict[str, pd.DataFrame]:
+        """Return the last `sessions` bars of each ticker before the trial; a ticker without one is left out."""
+        end = self.trial[0] if len(self.trial) else None
+        cut = {name: bars if end is None else bars[bars.index < end] for name, bars in self.bars.items()}
+        return {name: bars.iloc[-sessions:] for name, bars in cut.items() if len(bars)}
+
+
+def find_scope(job: Job, history: History) -> Scope:
+    """Return what the job's model serves."""
+    return Scope(
+        spec=job.spec_name,
+        target=job.target,
+        ticker=None if isinstance(job.spec, QuantileSpec) else job.ticker,
+        market="simulated" if history.simulated else "real",
+    )
+
+
+def read_universe(job: Job, scope: Scope, history: History) -> Universe:
+    """Read the prices that the job's model is trained and tried on.
+
+    A model for all is trained on the tickers of the settings, else on all that are stored, inactive ones too: what
+    happened to them is as true as what happens to others.
+    """
+    if scope.ticker is not None:
+        bars = {job.ticker: history.bars}
+    else:
+        with reading(job.engine) as connection:
+            stored = read_tickers(connection, simulated=scope.market == "simulated")
+        named = [ticker for ticker in stored if ticker in job.settings.tickers]
+        bars = {ticker: known for ticker in named or stored if (known := _read_bars(job, ticker)) is not None}
+    return Universe(bars=bars, trial=_split_trial(job, bars))
+
+
+def _read_bars(job: Job, ticker: str) -> pd.DataFrame | None:
+    try:
+        return read_history(replace(job, ticker=ticker)).bars
+    except (NotEnoughHistoryError, UnknownTickerError):
+        return None
+
+
+def _split_trial(job: Job, bars: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex:
+    """Return the newest sessions: as many as the spec says, fewer where the history is short."""
+    if not bars:
+        return pd.DatetimeIndex([])
+    sessions = pd.DatetimeIndex(np.unique(np.concatenate([known.index.to_numpy() for known in bars.values()])))
+    spare = len(sessions) - job.spec.lookback - 1
+    count = max(min(job.spec.trial_sessions, len(sessions) // _SHORTEST, spare), 0)
+    return sessions[len(sessions) - count :]

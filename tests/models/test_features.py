@@ -1,0 +1,145 @@
+"""Scale-free inputs: no look-ahead, no level, no ticker."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stockrnn.market.calendars import load_calendar
+from stockrnn.models.features import CONTEXT, INPUTS, WARM_UP, make_inputs
+from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
+
+LOOKBACK = 40
+SESSIONS = load_calendar("XNYS", through_year=2013).sessions(FIRST_SESSION, pd.Timestamp("2011-12-30").date())
+BARS = simulate_bars("SIM-FAT", SESSIONS)
+DAYS = pd.Series(np.append(np.diff(SESSIONS).astype("timedelta64[D]").astype(float), 4.0), index=SESSIONS)
+
+
+def make(bars=BARS, **options):
+    return make_inputs(bars, DAYS, **({"lookback": LOOKBACK, "target": "close"} | options))
+
+
+def volatility_by_hand(bars, weight):
+    """The exponentially weighted volatility at the last bar, in a plain loop."""
+    total = weights = 0.0
+    before = None
+    for row in bars.itertuples():
+        high_low, body = np.log(row.high / row.low), np.log(row.close / row.open)
+        variance = 0.5 * high_low**2 - (2 * np.log(2) - 1) * body**2
+        if before is not None:
+            variance += np.log(row.open / before) ** 2
+        total = (1 - weight) * total + max(variance, 1e-8)
+        weights = (1 - weight) * weights + 1
+        before = row.close
+    return np.sqrt(total / weights)
+
+
+def usual_move_by_hand(bars, target="close"):
+    """How large the moves to the target were beside volatility, in a plain loop."""
+    total, weights = 100 * 0.75, 100.0
+    for at in range(60, len(bars)):
+        known = bars.iloc[:at]
+        move = abs(np.log(bars[target].iloc[at] / known["close"].iloc[-1]))
+        total = (1 - 0.002) * total + min(move / volatility_by_hand(known, 0.06), 6.0)
+        weights = (1 - 0.002) * weights + 1
+    return np.sqrt(total / weights / 0.75)
+
+
+def test_every_window_ends_at_its_session_and_none_is_there_before_the_averages_are_warm():
+    inputs = make()
+    assert inputs.x.shape == (len(BARS) - WARM_UP + 1, LOOKBACK, len(INPUTS))
+    assert inputs.context.shape == (len(inputs.x), len(CONTEXT))
+    assert inputs.sessions[-1] == BARS.index[-1]
+    assert inputs.sessions[0] == BARS.index[WARM_UP - 1]
+    assert inputs.base[-1] == BARS["close"].iloc[-1]
+    assert np.isfinite(inputs.x).all()
+    assert np.isfinite(inputs.context).all()
+
+
+def test_the_numbers_are_those_of_a_hand_calculation():
+    inputs = make()
+    unit = volatility_by_hand(BARS, 0.06)
+    assert inputs.unit[-1] == pytest.approx(unit * usual_move_by_hand(BARS), rel=1e-9)
+    last, before = BARS.iloc[-1], BARS.iloc[-2]
+    move, overnight = np.log(last["close"] / before["close"]), np.log(last["open"] / before["close"])
+    found = dict(zip(INPUTS, inputs.x[-1, -1].tolist(), strict=True))
+    assert found["return"] == pytest.approx(move / unit, rel=1e-5)
+    assert found["overnight"] == pytest.approx(overnight / unit, rel=1e-5)
+    assert found["size"] == pytest.approx(abs(move) / unit - 0.8, rel=1e-5)
+    volume = np.log(BARS["volume"])
+    assert found["volume"] == pytest.approx(volume.iloc[-1] - volume.iloc[-20:].mean(), rel=1e-5)
+    body = np.log(last["close"] / last["open"])
+    garman_klass = 0.5 * np.log(last["high"] / last["low"]) ** 2 - (2 * np.log(2) - 1) * body**2
+    assert found["range"] == pytest.approx(0.5 * np.log(garman_klass + overnight**2) - np.log(unit), rel=1e-5)
+    days, to_long, short = inputs.context[-1].tolist()
+    assert days == pytest.approx(4.0 - 1.4)
+    assert to_long == pytest.approx(np.log(unit / volatility_by_hand(BARS, 0.01)), rel=1e-5)
+    assert short == pytest.approx(np.log(volatility_by_hand(BARS, 0.25) / unit), rel=1e-5)
+
+
+def test_an_open_moves_less_than_a_close_and_the_unit_says_so():
+    opens = make(target="open")
+    assert opens.unit[-1] == pytest.approx(
+        volatility_by_hand(BARS, 0.06) * usual_move_by_hand(BARS, "open"), rel=1e-9
+    )
+    assert opens.unit[-1] < 0.8 * make().unit[-1]
+    assert (opens.x == make().x).all()
+
+
+def test_the_newest_windows_alone_are_those_of_all():
+    whole, newest = make(), make(newest=3)
+    assert len(newest.x) == len(newest.sessions) == 3
+    for name in ("x", "context", "unit", "base"):
+        assert (getattr(newest, name) == getattr(whole, name)[-3:]).all()
+
+
+def test_a_target_that_is_missing_is_left_out_of_the_unit():
+    missing = BARS["adj_close"].copy()
+    missing.iloc[100:110] = np.nan
+    assert np.isfinite(make(BARS.assign(adj_close=missing), target="adj_close").unit).all()
+
+
+@pytest.mark.parametrize("later", [1, 7, 100])
+def test_no_window_sees_a_later_bar(later):
+    whole, cut = make(), make(BARS.iloc[:-later])
+    count = len(cut.x)
+    assert (whole.sessions[:count] == cut.sessions).all()
+    assert (whole.x[:count] == cut.x).all()
+    assert (whole.context[:count] == cut.context).all()
+    assert (whole.unit[:count] == cut.unit).all()
+
+
+def test_the_level_of_prices_and_of_volume_does_not_matter():
+    other = BARS.copy()
+    other[["open", "high", "low", "close", "adj_close"]] *= 0.001
+    other["volume"] *= 1e6
+    found, expected = make(other), make()
+    assert found.x == pytest.approx(expected.x, abs=1e-4)
+    assert found.context == pytest.approx(expected.context, abs=1e-5)
+    assert found.unit == pytest.approx(expected.unit, rel=1e-9)
+
+
+def test_without_volume_as_of_an_index_the_other_inputs_are_the_same():
+    for nothing in (0.0, np.nan):
+        found, expected = make(BARS.assign(volume=nothing)), make()
+        assert (found.x[:, :, 4] == 0).all()
+        assert (found.x[:, :, :4] == expected.x[:, :, :4]).all()
+
+
+def test_an_adjusted_close_is_counted_from_the_adjusted_close():
+    bars = BARS.assign(adj_close=BARS["close"] / 2)
+    assert make(bars, target="adj_close").base[-1] == bars["adj_close"].iloc[-1]
+    assert make(bars, target="open").base[-1] == bars["close"].iloc[-1]
+
+
+def test_prices_that_never_move_give_finite_inputs():
+    flat = BARS.copy()
+    flat[["open", "high", "low", "close", "adj_close"]] = 10.0
+    assert np.isfinite(make(flat).x).all()
+    assert (make(flat).unit > 0).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, WARM_UP - 1])
+def test_too_short_a_history_gives_no_window(count):
+    inputs = make(BARS.iloc[:count])
+    assert inputs.x.shape == (0, LOOKBACK, len(INPUTS))
+    assert len(inputs.unit) == len(inputs.base) == len(inputs.context) == len(inputs.sessions) == 0

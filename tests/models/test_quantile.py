@@ -1,0 +1,154 @@
+"""One quantile model for many tickers, on the simulated market."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stockrnn.errors import HoldoutError
+from stockrnn.evaluation.intervals import QUANTILES
+from stockrnn.market.calendars import load_calendar
+from stockrnn.models.features import make_targets
+from stockrnn.models.quantile import fit_quantile_model, make_windows_of
+from stockrnn.models.spec import QUANTILE_LEVELS, QuantileSpec
+from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
+
+SESSIONS = load_calendar("XNYS", through_year=2017).sessions(FIRST_SESSION, pd.Timestamp("2016-12-30").date())
+SPEC = QuantileSpec(
+    lookback=10, layers=1, units=8, batch_size=128, learning_rate=0.003, members=2, epochs=4, patience=2,
+    validation_sessions=150, warm_epochs=1,
+)  # fmt: skip
+CUTOFF = "2014-12-31"
+
+
+def simulate(ticker, *, through="2016-12-30"):
+    return simulate_bars(ticker, SESSIONS).loc[:through]
+
+
+def make_pair(ticker, *, target="close", **options):
+    bars = simulate(ticker, **options)
+    inputs = make_windows_of(bars, SPEC, target=target)
+    return inputs, make_targets(bars, inputs, target=target)
+
+
+def fit(seed=0, tickers=("SIM-A", "SIM-B"), spec=SPEC, **options):
+    universe = {ticker: simulate(ticker, through=CUTOFF) for ticker in tickers}
+    return fit_quantile_model(spec, universe, **({"target": "close", "seed": seed} | options))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fit()
+
+
+@pytest.mark.parametrize("ticker", ["SIM-A", "SIM-C"], ids=["trained on", "never seen"])
+def test_quantiles_hold_what_they_say_after_the_cutoff(model, ticker):
+    bars = simulate(ticker)
+    later = pd.DatetimeIndex(bars.loc["2015-01-01":].index)
+    table = model.forecast_known(bars, later, target="close")
+    actual = bars["close"].reindex(table.index)
+    assert len(table) == len(later)
+    assert (np.diff(table[list(QUANTILES.values())], axis=1) > 0).all()
+    inside = [actual.between(table[f"lower_{level}"], table[f"upper_{level}"]).mean() for level in (80, 95)]
+    assert inside == [pytest.approx(0.80, abs=0.06), pytest.approx(0.95, abs=0.035)]
+
+
+def test_answers_are_the_next_return_in_units_of_volatility():
+    bars = simulate("SIM-A")
+    for target in ("close", "open"):
+        inputs, answers = make_pair("SIM-A", target=target)
+        assert np.isnan(answers[-1])
+        at = bars.index.get_loc(inputs.sessions[100])
+        move = np.log(bars[target].iloc[at + 1] / bars["close"].iloc[at])
+        assert answers[100] == pytest.approx(move / inputs.unit[100], rel=1e-12)
+
+
+def test_the_networks_differ_and_their_mean_counts(model):
+    assert len(model.members) == len(model.losses) == 2
+    assert any((one != two).any() for one, two in zip(*model.members, strict=True))
+    inputs, _ = make_pair("SIM-A")
+    each = [
+        type(model)(network=model.network, line=model.line, members=(member,), windows=0, losses=()).predict_returns(
+            inputs
+        )
+        for member in model.members
+    ]
+    assert model.predict_returns(inputs) == pytest.approx(np.mean(each, axis=0), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize("days_ahead", [1, 4])
+def test_the_next_session_is_forecast_from_the_bars_and_the_days_until_then(model, days_ahead):
+    bars = simulate("SIM-A")
+    said = model.forecast_next(bars, target="close", days_ahead=days_ahead)
+    assert list(said.quantiles) == [str(level) for level in QUANTILE_LEVELS]
+    prices = list(said.quantiles.values())
+    assert prices == sorted(prices)
+    assert said.predicted == said.quantiles["0.5"]
+    assert [said.intervals[f"{end}_80"] for end in ("lower", "upper")] == [prices[2], prices[6]]
+    assert [said.intervals[f"{end}_95"] for end in ("lower", "upper")] == [prices[0], prices[8]]
+    if days_ahead == 4:
+        assert said.quantiles != model.forecast_next(bars, target="close", days_ahead=1).quantiles
+
+
+@pytest.mark.parametrize("target", ["close", "open"])
+def test_a_known_session_is_forecast_as_if_it_were_the_next(model, target):
+    bars = simulate("SIM-C")
+    session = bars.index[-7]
+    table = model.forecast_known(bars, pd.DatetimeIndex(bars.index[-20:]), target=target)
+    days = (session - bars.index[-8]).days
+    alone = model.forecast_next(bars.iloc[:-7], target=target, days_ahead=days)
+    assert table.loc[session, "predicted"] == pytest.approx(alone.predicted, rel=1e-6)
+    assert table.loc[session, "upper_95"] == pytest.approx(alone.intervals["upper_95"], rel=1e-6)
+    assert model.forecast_known(bars.iloc[:-6], bars.index[-20:-6], target=target).loc[session, "predicted"] == (
+        pytest.approx(table.loc[session, "predicted"], rel=1e-6)
+    )
+
+
+def test_too_short_a_history_is_not_forecast(model):
+    bars = simulate("SIM-A").iloc[:249]
+    assert model.forecast_next(bars, target="close", days_ahead=1) is None
+    assert model.forecast_known(bars, pd.DatetimeIndex(bars.index[-9:]), target="close").empty
+
+
+def test_nothing_after_the_cutoff_was_looked_at(model):
+    again = fit()  # from the same bars, cut there
+    assert again.line == model.line
+    assert again.losses == model.losses
+    blind = {}
+    for ticker in ("SIM-A", "SIM-B"):
+        bars = simulate(ticker)
+        blind[ticker] = bars.assign(close=bars["close"].where(bars.index <= CUTOFF)).loc[:CUTOFF]
+    assert fit_quantile_model(SPEC, blind, target="close", seed=0).losses == model.losses
+
+
+def test_the_newest_sessions_are_held_back_from_the_training(model):
+    _, answers = make_pair("SIM-A", through=CUTOFF)
+    assert model.windows == 2 * (np.isfinite(answers).sum() - 150)
+
+
+def test_of_a_short_history_a_fifth_is_held_back():
+    short = {"SIM-A": simulate("SIM-A", through="2011-12-30")}
+    _, answers = make_pair("SIM-A", through="2011-12-30")
+    known = np.isfinite(answers).sum()
+    assert fit_quantile_model(SPEC, short, target="close", seed=0).windows == known - known // 5
+
+
+def test_of_many_windows_a_sample_is_drawn_evenly_from_the_tickers():
+    spec = SPEC.model_copy(update={"max_windows": 1000, "members": 1, "epochs": 1})
+    model = fit(spec=spec)
+    assert 780 < model.windows < 830  # a fifth of the sessions is held back
+    assert fit(spec=spec).losses == model.losses
+    assert fit(spec=spec, seed=1).losses != model.losses
+
+
+def test_a_warm_training_goes_on_from_the_weights_and_keeps_the_line(model):
+    warm = fit(start=model)
+    assert warm.line == model.line
+    assert [len(losses) for losses in warm.losses] == [1, 1]
+    assert warm.losses[0][0] < model.losses[0][0] + 0.002  # where a fresh one begins is worse than where it goes on
+    moved = [np.abs(a - b).max() for a, b in zip(warm.members[0], model.members[0], strict=True)]
+    assert 0 < max(moved) < 0.1
+
+
+def test_too_short_a_history_says_what_is_missing():
+    with pytest.raises(HoldoutError, match="windows of 1 tickers are too few"):
+        fit_quantile_model(SPEC, {"SIM-A": simulate("SIM-A", through="2010-12-31")}, target="close", seed=0)
