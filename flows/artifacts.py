@@ -1,12 +1,13 @@
-"""Show a night in Prefect's UI: a page a ticker, a table of forecasts, a page of the night.
+"""Show a night in Prefect's UI: one page per ticker, a table of forecasts, a page of the night.
 
 Only where runs go to a server: without one there is no UI, and the pictures of years would pile up for nobody.
 """
 
+import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from uuid import UUID
 
 from prefect import task
@@ -17,21 +18,16 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
-from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine
 
-from stockrnn.progress import Progress, current_progress, shown_by
+from flows.prefect_home import has_server
+from stockrnn.night import Night
+from stockrnn.progress import OnEpoch, Progress, current_progress, shown_by
 from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
 from stockrnn.store.engine import reading
 from stockrnn.store.queries import get_query, run_query
 
-if TYPE_CHECKING:
-    from flows.nightly import Night
-
-
-def has_server() -> bool:
-    """Whether runs go to a Prefect server, which keeps and shows artifacts."""
-    return bool(PREFECT_API_URL.value())
+LOG = logging.getLogger("stockrnn")
 
 
 class ShownProgress:
@@ -50,13 +46,13 @@ class ShownProgress:
         made = create_progress_artifact(progress=0, key="progress", description=words)
         self._artifact = cast("UUID", made)  # a coroutine only inside a running loop
 
-    def training(self, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
+    def training(self, title: str, *, epochs: int) -> OnEpoch:
         """Leave epochs to the other display."""
-        return self._inner.training(ticker, what, epochs=epochs)
+        return self._inner.training(title, epochs=epochs)
 
-    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
-        """Leave what is waited for to the other display."""
-        return self._inner.waiting(what, total=total)
+    def trainings(self, done: int, total: int) -> None:
+        """Leave trainings to the other display."""
+        self._inner.trainings(done, total)
 
     def step(self, ticker: str, message: str) -> None:
         """Leave steps to the other display."""
@@ -75,23 +71,38 @@ def show_progress() -> AbstractContextManager[None]:
     return shown_by(ShownProgress(current_progress())) if has_server() else nullcontext()
 
 
+def publish_night(night: Night, engine: Engine) -> None:
+    """Show the night in the UI, where there is one; the night stands without it."""
+    if not has_server():
+        return
+    try:
+        publish(night, engine)
+    except Exception:
+        LOG.exception("the artifacts of the night could not be written")
+
+
 @task(name="publish", task_run_name="publish", cache_policy=NO_CACHE)
-def publish(night: "Night", engine: Engine) -> None:
+def publish(night: Night, engine: Engine) -> None:
     """Write the artifacts of a night; each key keeps its earlier versions."""
     for ticker in night.tickers:
         outcomes = [outcome for outcome in night.outcomes if outcome.ticker == ticker]
         create_markdown_artifact(
             describe_ticker(outcomes), key=make_key("forecast", ticker), description=f"{ticker}: forecast and report"
         )
-    rows = list_forecasts(night)
+    rows = list_forecasts(night.outcomes)
     if rows:
         create_table_artifact(rows, key="forecasts", description=f"Forecasts as of {night.as_of:%Y-%m-%d %H:%M} UTC")
     with reading(engine) as connection:
         table = run_query(connection, get_query("price_issues"), {})
-    issues = [(row[0], row[1], row[2], row[3]) for row in table.rows if row[0] in night.tickers]
-    create_markdown_artifact(
-        describe_night(night, issues=issues), key="night", description=f"The night of {night.as_of:%Y-%m-%d}"
+    page = describe_night(
+        night.outcomes,
+        as_of=night.as_of,
+        summary=night.summary,
+        failures=night.failures,
+        warnings=night.warnings,
+        issues=[(row[0], row[1], row[2], row[3]) for row in table.rows if row[0] in night.tickers],
     )
+    create_markdown_artifact(page, key="night", description=f"The night of {night.as_of:%Y-%m-%d}")
 
 
 def make_key(*words: str) -> str:

@@ -1,17 +1,23 @@
 """Backtest a month: by default the calendar month that has just ended is the new January."""
 
-from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows import tasks
-from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
-from flows.trainers import backtesting, open_trainer
+from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
+from stockrnn.models.registry import choose_specs
+from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
-from stockrnn.steps.tickers import choose_specs, choose_tickers
+from stockrnn.sources.registry import get_source
+from stockrnn.steps import backtest as step
+from stockrnn.steps.describe import describe_backtested
+from stockrnn.steps.planning import begin_trainings
+from stockrnn.steps.run import Job
+from stockrnn.steps.tickers import choose_tickers
+from stockrnn.training.trainer import open_trainer
 from stockrnn.types import Ticker, parse_month
 
 Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -28,14 +34,16 @@ def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdo
         holdout: The month, such as 2020-01; none means the last one that has ended.
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
-    month = parse_month(holdout) if holdout else None
-    with opened_store(settings) as engine:
-        chosen = choose_tickers(settings, engine, tickers, "stored")
-        jobs = make_jobs(settings, engine, chosen, specs, now=datetime.now(UTC))
-        with open_trainer(settings, jobs, [backtesting(month)]) as trainer:
-            return run_jobs(
-                "backtest",
-                jobs,
-                parameters={"tickers": chosen, "specs": list(specs), "holdout": holdout},
-                work=lambda job: tasks.backtest(job, trainer, month=month),
-            )
+    asked = step.Holdout(span=parse_month(holdout)) if holdout else step.NIGHTLY
+    with opened_store(settings) as engine, open_trainer(settings) as trainer:
+        run = make_run(settings, engine)
+        chosen = choose_tickers(settings, engine, tickers, get_source("stored"))
+        jobs = run.jobs(chosen, specs)
+        planned = begin_trainings(jobs, {"backtest": partial(step.plan, holdout=asked)}, trainer)
+
+        def work(job: Job) -> None:
+            done = step.backtest(job, trainer, asked, planned=planned.take(job, "backtest"))
+            current_progress().step(job.ticker, describe_backtested(done))
+
+        parameters = {"tickers": chosen, "specs": list(specs), "holdout": holdout}
+        return run_jobs("backtest", jobs, parameters=parameters, work=work)

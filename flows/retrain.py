@@ -1,15 +1,20 @@
 """Train what is due, apart from the night."""
 
-from datetime import UTC, datetime
+from functools import partial
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows import tasks
-from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
-from flows.trainers import open_trainer, retraining
+from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
+from stockrnn.models.registry import choose_specs
+from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
-from stockrnn.steps.tickers import choose_specs, choose_tickers
+from stockrnn.sources.registry import get_source
+from stockrnn.steps import retrain as step
+from stockrnn.steps.planning import begin_trainings
+from stockrnn.steps.run import Job
+from stockrnn.steps.tickers import choose_tickers
+from stockrnn.training.trainer import open_trainer
 from stockrnn.types import Ticker
 
 
@@ -24,13 +29,16 @@ def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force:
         force: Train also where nothing is due.
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
-    with opened_store(settings) as engine:
-        chosen = choose_tickers(settings, engine, tickers, "stored")
-        jobs = make_jobs(settings, engine, chosen, specs, now=datetime.now(UTC))
-        with open_trainer(settings, jobs, [retraining(force=force)]) as trainer:
-            return run_jobs(
-                "retrain",
-                jobs,
-                parameters={"tickers": chosen, "specs": list(specs), "force": force},
-                work=lambda job: tasks.retrain(job, trainer, force=force),
-            )
+    with opened_store(settings) as engine, open_trainer(settings) as trainer:
+        run = make_run(settings, engine)
+        chosen = choose_tickers(settings, engine, tickers, get_source("stored"))
+        jobs = run.jobs(chosen, specs)
+        planned = begin_trainings(jobs, {"retrain": partial(step.plan, force=force)}, trainer)
+
+        def work(job: Job) -> None:
+            done = step.retrain(job, trainer, force=force, planned=planned.take(job, "retrain"))
+            for line in step.describe_retrained(done, spec=job.spec_name):
+                current_progress().step(job.ticker, line)
+
+        parameters = {"tickers": chosen, "specs": list(specs), "force": force}
+        return run_jobs("retrain", jobs, parameters=parameters, work=work)

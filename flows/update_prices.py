@@ -1,14 +1,14 @@
 """Update prices, apart from the night."""
 
-from datetime import UTC, datetime
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows import tasks
-from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
+from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
+from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
-from stockrnn.steps.feed import open_feed
+from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
+from stockrnn.steps import feed as step
+from stockrnn.steps.run import Job
 from stockrnn.steps.tickers import choose_tickers
 from stockrnn.types import Ticker
 
@@ -21,12 +21,12 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
     """
-    settings = load_settings()
-    with opened_store(settings) as engine, open_feed(settings, "yahoo") as feed:
-        chosen = choose_tickers(settings, engine, tickers, "yahoo")
-        return run_jobs(
-            "update-prices",
-            make_jobs(settings, engine, chosen, [settings.spec], now=datetime.now(UTC)),
-            parameters={"tickers": chosen},
-            work=lambda job: tasks.update(job, feed),
-        )
+    settings, source = load_settings(), get_source(DEFAULT_SOURCE)
+    with opened_store(settings) as engine, step.open_feed(settings, source) as feed:
+        chosen = choose_tickers(settings, engine, tickers, source)
+
+        def work(job: Job) -> None:
+            current_progress().step(job.ticker, f"prices: {step.update_prices(job, feed)}")
+
+        jobs = make_run(settings, engine).jobs(chosen, [settings.spec])
+        return run_jobs("update prices", jobs, parameters={"tickers": chosen}, work=work)

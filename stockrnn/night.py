@@ -1,1 +1,313 @@
-"""The night: the order of its steps, and how it went."""
+"""The night: the order of its steps, what a failure stops, and how it went. Knows no Prefect.
+
+    update prices -> score -> retrain if due -> backtest -> forecast -> report -> leaderboard
+
+Prices of all tickers come first; then every training that is due begins, as far as there is room, and each ticker
+goes through the other steps, spec by spec.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from stockrnn.errors import HoldoutError, NotEnoughHistoryError, StockrnnError
+from stockrnn.progress import Progress, current_progress
+from stockrnn.sources.source import Source
+from stockrnn.steps import backtest, retrain
+from stockrnn.steps.describe import describe_backtested, describe_issued, describe_scored
+from stockrnn.steps.failures import group_failures, keeping_failures, summarize
+from stockrnn.steps.feed import Feed, open_feed, update_prices
+from stockrnn.steps.forecast import Issued, forecast_next
+from stockrnn.steps.model_monitoring import monitor_models
+from stockrnn.steps.planning import Plan, PlannedTrainings, begin_trainings
+from stockrnn.steps.report import write_leaderboard, write_report
+from stockrnn.steps.retrain import Retrained, describe_retrained
+from stockrnn.steps.run import Job, Run
+from stockrnn.steps.score import Scored, score_forecasts
+from stockrnn.training.requests import TrainingRequest
+from stockrnn.training.trainer import Trainer
+from stockrnn.types import Backtest, Forecast, MissedNight
+
+LOG = logging.getLogger("stockrnn")
+T = TypeVar("T")
+
+
+class RunStep(Protocol):
+    """Runs a step: plainly, or as a task of something that shows and retries it."""
+
+    def __call__(self, name: str, label: str, work: Callable[[], T], /) -> T:
+        """Return what `work` returns; `name` is the step's, `label` that of this run of it."""
+
+
+def run_plainly(_name: str, _label: str, work: Callable[[], T], /) -> T:
+    """Run a step here and now."""
+    return work()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the night went for one ticker and spec; `error` says what stopped it, None where nothing did."""
+
+    ticker: str
+    spec: str
+    scored: Scored | None = None
+    retrained: Retrained | None = None
+    issued: Issued | None = None
+    backtest: Backtest | None = None
+    report: Path | None = None
+    error: str | None = None
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """The forecast that stands."""
+        return self.issued.forecast if self.issued else None
+
+    @property
+    def missed(self) -> tuple[MissedNight, ...]:
+        """The nights that were found missing."""
+        return self.scored.missed if self.scored else ()
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """What was trained, why, and what became of it, one line each; nothing where nothing was due."""
+        done = self.retrained
+        return tuple(describe_retrained(done, spec=self.spec)) if done and done.reason else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """How the night went.
+
+    Attributes
+    ----------
+    notes
+        What is to be said of the models in use.
+    """
+
+    as_of: datetime
+    outcomes: tuple[Outcome, ...]
+    leaderboard: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def broken_trainings(self) -> tuple[str, ...]:
+        """The trainings that failed while a model in use could go on: one line each, one for a shared model."""
+        lines = {
+            one.retrained.failure: (
+                f"{one.retrained.model.ticker or 'all tickers'}: the training of {one.spec} failed, "
+                f"{one.retrained.model.model_id} stays in use: {one.retrained.failure}"
+            )
+            for one in self.outcomes
+            if one.retrained and one.retrained.failure
+        }
+        return tuple(lines.values())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What did not fail the night and is to be said of it."""
+        return self.broken_trainings + self.notes
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """The tickers that were worked on."""
+        return tuple(dict.fromkeys(outcome.ticker for outcome in self.outcomes))
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The tickers that failed, with one spec or with all."""
+        return tuple(dict.fromkeys(outcome.ticker for outcome in self.outcomes if outcome.error))
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether nothing at all came of the night."""
+        return all(outcome.error for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong: one line per ticker, but one for all that a single outage stopped."""
+        return group_failures((outcome.ticker, outcome.error) for outcome in self.outcomes if outcome.error)
+
+    @property
+    def summary(self) -> str:
+        """One line: how many tickers were forecast, and which failed and why."""
+        return summarize(self.tickers, self.failed, self.failures)
+
+    @property
+    def error(self) -> str | None:
+        """What the run's row says of failures, None where there were none."""
+        said = [self.summary] if self.failed else []
+        return "; ".join([*said, *self.broken_trainings]) or None
+
+
+def run_night(
+    run: Run,
+    tickers: Sequence[str],
+    specs: Sequence[str],
+    *,
+    source: Source,
+    trainer: Trainer,
+    run_step: RunStep = run_plainly,
+) -> Night:
+    """Run all steps for every ticker and spec; whatever goes wrong stays with its ticker.
+
+    Raises
+    ------
+    StoreUnreachableError
+        No ticker could go on.
+    """
+    progress = current_progress()
+    progress.begin(tickers)
+    failed = _update_all(run, tickers, source, run_step)
+    fit = run.jobs([ticker for ticker in tickers if ticker not in failed], specs)
+    steps = _Steps(
+        run=run,
+        source=source,
+        trainer=trainer,
+        run_step=run_step,
+        progress=progress,
+        planned=begin_trainings(fit, _make_plans(source), trainer),
+    )
+    outcomes = [outcome for ticker in tickers for outcome in steps.run_ticker(ticker, specs, failed.get(ticker))]
+    return Night(
+        as_of=run.as_of,
+        outcomes=tuple(outcomes),
+        leaderboard=steps.draw_leaderboard(),
+        notes=monitor_models(run.settings, run.engine, as_of=run.as_of, simulated=source.simulated),
+    )
+
+
+def _update_all(run: Run, tickers: Sequence[str], source: Source, run_step: RunStep) -> dict[str, str]:
+    """Update the prices of all tickers one after the other; return what went wrong, by ticker."""
+    failed: dict[str, str] = {}
+    with open_feed(run.settings, source) as feed:
+        for ticker in tickers:
+            with keeping_failures(ticker, failed):
+                run_step("update prices", f"{ticker}: update prices", partial(_update, run.job(ticker), feed))
+    return failed
+
+
+def _update(job: Job, feed: Feed | None) -> None:
+    written = update_prices(job, feed)
+    if written is not None:
+        current_progress().step(job.ticker, f"prices: {written}")
+
+
+def _make_plans(source: Source) -> Mapping[str, Plan]:
+    """Return the plans of the steps that train, in their order."""
+
+    def plan_retraining(job: Job) -> TrainingRequest | None:
+        if source.needs_network:
+            job.require_fresh()
+        return retrain.plan(job)
+
+    return {"retrain": plan_retraining, "backtest": lambda job: backtest.plan(job, backtest.NIGHTLY)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """The steps of one night for each ticker, after all prices were updated.
+
+    Attributes
+    ----------
+    planned
+        Trainings that have begun and that steps will ask for.
+    """
+
+    run: Run
+    source: Source
+    trainer: Trainer
+    run_step: RunStep
+    progress: Progress
+    planned: PlannedTrainings
+
+    def run_ticker(self, ticker: str, specs: Sequence[str], failure: str | None) -> list[Outcome]:
+        """Run all other steps for one ticker, spec by spec, then draw its report."""
+        jobs = self.run.jobs([ticker], specs)
+        if failure is not None:
+            outcomes = [Outcome(ticker=ticker, spec=job.spec_name, error=failure) for job in jobs]
+        else:
+            outcomes = self._draw_report(jobs, [self._run_spec(job) for job in jobs])
+        self.progress.finish(ticker)
+        return outcomes
+
+    def draw_leaderboard(self) -> Path | None:
+        """Draw it from what is stored; the night stands without it."""
+        run = self.run
+        try:
+            return self.run_step(
+                "leaderboard", "leaderboard", lambda: write_leaderboard(run.settings, run.engine, as_of=run.as_of)
+            )
+        except StockrnnError as error:
+            LOG.error("%s", error)  # noqa: TRY400  # it explains itself
+            return None
+
+    def _require_fresh(self, job: Job) -> None:
+        if self.source.needs_network:
+            job.require_fresh()
+
+    def _run_spec(self, job: Job) -> Outcome:
+        """Run the steps of a spec in their order; the first that fails ends them."""
+        done: dict[str, Any] = {}
+        failed: dict[str, str] = {}
+        with keeping_failures(job.ticker, failed):
+            done["scored"] = self._step(job, "score", lambda: self._score(job))
+            self._require_fresh(job)
+            done["retrained"] = self._step(job, "retrain", lambda: self._retrain(job))
+            # before the forecast, whose intervals rest on past errors: on a first night there are no others
+            done["backtest"] = self._step(job, "backtest", lambda: self._backtest(job))
+            done["issued"] = self._step(job, "forecast", lambda: self._forecast(job))
+        return Outcome(ticker=job.ticker, spec=job.spec_name, error=failed.get(job.ticker), **done)
+
+    def _step(self, job: Job, name: str, work: Callable[[], T]) -> T:
+        return self.run_step(name, f"{job.ticker}: {job.spec_name}, {name}", work)
+
+    def _draw_report(self, jobs: Sequence[Job], outcomes: list[Outcome]) -> list[Outcome]:
+        """Draw the ticker's report of the first spec that forecast it."""
+        at = next((place for place, outcome in enumerate(outcomes) if outcome.issued is not None), None)
+        if at is None:
+            return outcomes
+        job, failed = jobs[at], dict[str, str]()
+        with keeping_failures(job.ticker, failed):
+            path = self.run_step("report", f"{job.ticker}: report", lambda: self._report(job))
+            outcomes[at] = replace(outcomes[at], report=path)
+        if failed:
+            outcomes[at] = replace(outcomes[at], error=failed[job.ticker])
+        return outcomes
+
+    def _score(self, job: Job) -> Scored:
+        scored = score_forecasts(job)
+        self._say(job, *describe_scored(scored))
+        return scored
+
+    def _retrain(self, job: Job) -> Retrained:
+        done = retrain.retrain(job, self.trainer, planned=self.planned.take(job, "retrain"))
+        self._say(job, *describe_retrained(done, spec=job.spec_name))
+        return done
+
+    def _backtest(self, job: Job) -> Backtest | None:
+        planned = self.planned.take(job, "backtest")
+        try:
+            done = backtest.backtest(job, self.trainer, backtest.NIGHTLY, planned=planned)
+        except (HoldoutError, NotEnoughHistoryError) as error:  # a history too short for it
+            self._say(job, f"{job.spec_name}: no backtest: {error}")
+            return None
+        self._say(job, describe_backtested(done))
+        return done.backtest
+
+    def _forecast(self, job: Job) -> Issued:
+        issued = forecast_next(job)
+        self._say(job, describe_issued(issued))
+        return issued
+
+    def _report(self, job: Job) -> Path:
+        path = write_report(job)
+        self._say(job, f"report: {path}")
+        return path
+
+    def _say(self, job: Job, *lines: str) -> None:
+        for line in lines:
+            self.progress.step(job.ticker, line)

@@ -1,25 +1,28 @@
-"""How a running flow tells its caller how far it is. Knows nothing of Prefect or of terminals."""
+"""How work that takes long tells its caller how far it is. Knows nothing of Prefect or of terminals."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 LOG = logging.getLogger("stockrnn")
 
+OnEpoch: TypeAlias = Callable[[int, float], None]
+"""Called with 0 and NaN as a training begins, then after each epoch with its number and its loss."""
+
 
 class Progress(Protocol):
-    """What a flow reports while it runs."""
+    """What is reported while work is under way; called from several threads."""
 
     def begin(self, tickers: Sequence[str]) -> None:
         """Say which tickers will be worked on."""
 
-    def training(self, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
-        """Return a function to call after each epoch with its number and its loss."""
+    def training(self, title: str, *, epochs: int) -> OnEpoch:
+        """Return a function to call after each epoch of a training with its number and its loss."""
 
-    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
-        """Return a function to call with how many of what is waited for are done."""
+    def trainings(self, done: int, total: int) -> None:
+        """Say how many of the trainings that run beside the steps are done, none of them at first."""
 
     def step(self, ticker: str, message: str) -> None:
         """Say what was done for a ticker."""
@@ -36,15 +39,15 @@ class LogProgress:
         if len(tickers) > 1:
             LOG.info("%d tickers: %s", len(tickers), ", ".join(tickers))
 
-    def training(self, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
+    def training(self, title: str, *, epochs: int) -> OnEpoch:
         """Log that a training begins; its epochs stay silent."""
-        LOG.info("%s: training the %s, at most %d epochs", ticker, what, epochs)
+        LOG.info("%s: training, at most %d epochs", title, epochs)
         return lambda _epoch, _loss: None
 
-    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
+    def trainings(self, done: int, total: int) -> None:
         """Log how many there are."""
-        LOG.info("%d %s", total, what)
-        return lambda _done: None
+        if done == 0:
+            LOG.info("%d networks to train", total)
 
     def step(self, ticker: str, message: str) -> None:
         """Log what was done."""
@@ -52,18 +55,6 @@ class LogProgress:
 
     def finish(self, ticker: str) -> None:
         """Stay silent: the last step said it."""
-
-
-def announcing(progress: Progress, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
-    """Return an epoch callback that announces its training when it begins: most nights nothing is trained."""
-    inner: list[Callable[[int, float], None]] = []
-
-    def on_epoch(epoch: int, loss: float) -> None:
-        if not inner:
-            inner.append(progress.training(ticker, what, epochs=epochs))
-        inner[0](epoch, loss)
-
-    return on_epoch
 
 
 _current: ContextVar[Progress | None] = ContextVar("progress", default=None)

@@ -5,7 +5,7 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -17,15 +17,12 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
-from stockrnn.errors import SettingsError, UnknownSpecError
-from stockrnn.models.spec import PriceSpec, QuantileSpec, Spec
+from stockrnn.errors import SettingsError
 from stockrnn.types import BASELINES, VOLATILITY_BENCHMARKS, Target, Ticker
 
 SETTINGS_FILE = "stockrnn.toml"
 _SPEC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _RESERVED = (*BASELINES, *VOLATILITY_BENCHMARKS, "all")
-_HOUSE: dict[str, Any] = {"quantile": {"kind": "quantile"}, "tutorial": {"kind": "price"}}
-"""Specs that are always there; `stockrnn.toml` may change their settings, not their kind."""
 
 
 class Settings(BaseSettings):
@@ -56,34 +53,21 @@ class Settings(BaseSettings):
     processes: int | None = Field(default=None, ge=1)
     dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://")
     calendars: dict[Ticker, str] = Field(default_factory=dict)
-    specs: dict[str, Spec] = Field(default_factory=dict, validate_default=True)
+    specs: dict[str, Any] = Field(default_factory=dict)
+    """Name to table, as written; `models.registry` reads them, which knows the kinds of models."""
 
     @field_validator("tickers", mode="before")
     @classmethod
     def _split_tickers(cls, value: object) -> object:
         return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
 
-    @field_validator("specs", mode="before")
-    @classmethod
-    def _add_house_specs(cls, value: object) -> object:
-        """Add those that are not named, and the kind of those that are: a partly set one keeps its other defaults."""
-        if not isinstance(value, dict):
-            return value
-        given = {name: spec for name, spec in value.items() if name not in _HOUSE}
-        house = {name: _fill_in(value.get(name, {}), fixed) for name, fixed in _HOUSE.items()}
-        return {**house, **given}
-
     @field_validator("specs")
     @classmethod
-    def _check_names(cls, specs: dict[str, Spec]) -> dict[str, Spec]:
-        for name, spec in specs.items():
+    def _check_names(cls, specs: dict[str, Any]) -> dict[str, Any]:
+        for name in specs:
             if name in _RESERVED or not _SPEC_NAME.fullmatch(name):
                 raise ValueError(
                     f"{name!r} can't name a spec: use lower case, digits, - and _, at most 32, no baseline"
-                )
-            if name in _HOUSE and spec.kind != _HOUSE[name]["kind"]:
-                raise ValueError(
-                    f"{name!r} is of kind {_HOUSE[name]['kind']}; give a spec of another kind another name"
                 )
         return specs
 
@@ -98,32 +82,6 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over the file."""
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
-
-    def get_spec(self, name: str) -> PriceSpec | QuantileSpec:
-        """Return the spec called `name`; `UnknownSpecError` if there is none."""
-        try:
-            return self.specs[name]
-        except KeyError:
-            raise UnknownSpecError(name, list(self.specs)) from None
-
-    @property
-    def nightly_specs(self) -> tuple[str, ...]:
-        """The names of the specs that a night works on, the one of the settings first."""
-        names = [name for name, spec in self.specs.items() if spec.nightly]
-        return tuple(sorted(names, key=lambda name: (name != self.spec, name)))
-
-    def with_epochs(self, name: str, epochs: int | None) -> Self:
-        """Return settings in which the spec called `name` trains `epochs` epochs; None leaves it as it is.
-
-        Raises
-        ------
-        UnknownSpecError
-            There is no such spec.
-        """
-        spec = self.get_spec(name)
-        if epochs is None:
-            return self
-        return self.model_copy(update={"specs": {**self.specs, name: spec.model_copy(update={"epochs": epochs})}})
 
     @property
     def reports(self) -> Path:
@@ -147,8 +105,15 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
     except SourceError as error:
         raise SettingsError(f"a STOCKRNN_ variable can't be read: {error}") from None
     except ValidationError as error:
-        problems = "; ".join(f"{_write_place(problem['loc'])}: {problem['msg']}" for problem in error.errors())
-        raise SettingsError(f"settings ({SETTINGS_FILE} or STOCKRNN_ variables): {problems}") from None
+        raise SettingsError(describe_problems(error)) from None
+
+
+def describe_problems(error: ValidationError, *, within: tuple[str, ...] = ()) -> str:
+    """Say in one line which settings are not allowed and why; `within` is the table that was checked."""
+    problems = (
+        f"{'.'.join(str(part) for part in (*within, *problem['loc']))}: {problem['msg']}" for problem in error.errors()
+    )
+    return f"settings ({SETTINGS_FILE} or STOCKRNN_ variables): {'; '.join(problems)}"
 
 
 def _refuse_unknown_variables() -> None:
@@ -158,13 +123,3 @@ def _refuse_unknown_variables() -> None:
     unknown = sorted(name for name in named if name.startswith("STOCKRNN_") and name.split("__")[0] not in known)
     if unknown:
         raise SettingsError(f"no setting {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-
-
-def _fill_in(spec: object, fixed: dict[str, Any]) -> object:
-    return {**fixed, **spec} if isinstance(spec, dict) else spec
-
-
-def _write_place(place: tuple[int | str, ...]) -> str:
-    """Name a setting as it is written; pydantic puts the kind of a spec behind the spec's name."""
-    named = place[:2] + place[3:] if place[:1] == ("specs",) else place
-    return ".".join(str(part) for part in named)

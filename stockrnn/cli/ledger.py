@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stockrnn.cli.options import AsOfOption, SpecOption, TickersOption, make_jobs
+from stockrnn.cli.options import AsOfOption, SpecOption, TickersOption, make_jobs, naming_failures
 from stockrnn.cli.output import print_table
 from stockrnn.errors import StockrnnError, UsageError
 
@@ -13,18 +13,15 @@ def score(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpti
     """Score the forecasts whose session has settled, once more where prices were revised, and note missed nights."""
     from stockrnn.steps.score import score_forecasts
 
-    failed: list[StockrnnError] = []
-    for job in make_jobs(ticker, spec=spec, as_of=as_of):
-        try:
-            scored = score_forecasts(job)
-        except StockrnnError as error:
-            failed.append(error)
-            continue
-        typer.echo(f"{job.ticker}: {scored.new} new, {scored.again} again, {len(scored.missed)} nights missed")
-    for failure in failed:
-        typer.echo(f"error: {failure}", err=True)
-    if failed:
-        raise typer.Exit(failed[0].exit_code)
+    jobs = make_jobs(ticker, spec=spec, as_of=as_of)
+    with naming_failures() as failed:
+        for job in jobs:
+            try:
+                scored = score_forecasts(job)
+            except StockrnnError as error:
+                failed.append(error)
+            else:
+                typer.echo(f"{job.ticker}: {scored.new} new, {scored.again} again, {len(scored.missed)} nights missed")
 
 
 def replay(

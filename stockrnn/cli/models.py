@@ -93,7 +93,7 @@ def rollback(
     ] = False,
 ) -> None:
     """Go back to the model that was in use before; the next forecast comes from it."""
-    from stockrnn.models.spec import QuantileSpec
+    from stockrnn.models.registry import get_spec
     from stockrnn.settings import load_settings
     from stockrnn.steps.manual_promotion import roll_back
     from stockrnn.store.engine import reading
@@ -103,7 +103,7 @@ def rollback(
 
     settings = load_settings()
     name = spec or settings.spec
-    shared = isinstance(settings.get_spec(name), QuantileSpec)
+    shared = get_spec(settings, name).scope == "market"
     if shared != (ticker is None):
         raise UsageError(
             f"a model of {name} serves all tickers: leave --ticker out" if shared else "name a ticker with --ticker"

@@ -1,13 +1,17 @@
 """Options that several commands share, and how their texts become values."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from stockrnn.errors import StockrnnError
+from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName
+
 if TYPE_CHECKING:
-    from stockrnn.settings import Settings
-    from stockrnn.steps.job import Job
+    from stockrnn.steps.run import Job, Run
 
 TickersOption: TypeAlias = Annotated[
     list[str] | None,
@@ -28,18 +32,9 @@ EpochsOption: TypeAlias = Annotated[
     int | None, typer.Option("--epochs", min=1, metavar="N", help="Train so many epochs instead of the spec's.")
 ]
 SourceOption: TypeAlias = Annotated[
-    Literal["yahoo", "simulated", "stored"],
+    SourceName,
     typer.Option("--source", help="Where prices come from; stored downloads nothing."),
 ]
-
-
-def read_settings(*, spec: str | None = None, epochs: int | None = None) -> "tuple[Settings, str]":
-    """Load the settings and the name of the spec to use; `epochs` replaces that spec's."""
-    from stockrnn.settings import load_settings
-
-    settings = load_settings()
-    name = spec or settings.spec
-    return settings.with_epochs(name, epochs), name
 
 
 def read_tickers_option(tickers: list[str] | None) -> list[str]:
@@ -65,17 +60,57 @@ def read_as_of(text: str | None, *, simulated: bool = False) -> datetime:
     return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), now=now)
 
 
+def make_run(
+    *,
+    as_of: str | None = None,
+    simulated: bool = False,
+    spec: str | None = None,
+    epochs: int | None = None,
+    create: bool = False,
+) -> "Run":
+    """Return a run on the store of the settings.
+
+    Parameters
+    ----------
+    simulated
+        Its time may lie in the future.
+    spec, epochs
+        The spec to work on, None: that of the settings; and its epochs, where they are replaced.
+    create
+        Make a store where there is none.
+    """
+    from stockrnn.models.registry import with_epochs
+    from stockrnn.settings import load_settings
+    from stockrnn.steps.run import Run
+    from stockrnn.store.migrate import open_store
+
+    settings = load_settings()
+    name = spec or settings.spec
+    settings = with_epochs(settings, name, epochs).model_copy(update={"spec": name})
+    moment = read_as_of(as_of, simulated=simulated)
+    return Run(
+        settings=settings, engine=open_store(settings, create=create), as_of=moment, now=datetime.now(UTC)
+    )
+
+
 def make_jobs(
     tickers: list[str] | None, *, spec: str | None, as_of: str | None, epochs: int | None = None
 ) -> "list[Job]":
-    """Return a job a ticker: those named, else those of the settings, else all active ones in the store."""
-    from stockrnn.steps.job import Job
+    """Return one job per ticker: those named, else those of the settings, else all active ones in the store."""
+    from stockrnn.sources.registry import get_source
     from stockrnn.steps.tickers import choose_tickers
-    from stockrnn.store.migrate import open_store
 
-    settings, name = read_settings(spec=spec, epochs=epochs)
-    named, moment = read_tickers_option(tickers), read_as_of(as_of)
-    engine = open_store(settings, create=False)
-    shared: dict[str, Any] = {"settings": settings, "engine": engine, "spec_name": name}
-    chosen = choose_tickers(settings, engine, named, "stored")
-    return [Job(ticker=ticker, as_of=moment, now=datetime.now(UTC), **shared) for ticker in chosen]
+    named = read_tickers_option(tickers)
+    run = make_run(spec=spec, as_of=as_of, epochs=epochs)
+    return run.jobs(choose_tickers(run.settings, run.engine, named, get_source("stored")), [run.settings.spec])
+
+
+@contextmanager
+def naming_failures() -> Iterator[list[StockrnnError]]:
+    """Give a list for what fails without stopping the rest; then name each once, and end with its exit code."""
+    failed: list[StockrnnError] = []
+    yield failed
+    for text in dict.fromkeys(str(error) for error in failed):
+        typer.echo(f"error: {text}", err=True)
+    if failed:
+        raise typer.Exit(failed[0].exit_code)

@@ -3,13 +3,13 @@
 import logging
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from stockrnn.progress import LogProgress, Progress, shown_by
+from stockrnn.progress import LogProgress, OnEpoch, Progress, shown_by
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -40,9 +40,9 @@ class TerminalProgress:
         if len(tickers) > 1:
             self._tickers = self._bars.add_task("tickers", total=len(tickers), note="")
 
-    def training(self, ticker: str, what: str, *, epochs: int) -> Callable[[int, float], None]:
+    def training(self, title: str, *, epochs: int) -> OnEpoch:
         """Show the bar of epochs until the last one is done."""
-        self._bars.reset(self._epochs, total=epochs, description=f"{ticker}: {what}", visible=True)
+        self._bars.reset(self._epochs, total=epochs, description=title, visible=True)
 
         def on_epoch(epoch: int, loss: float) -> None:
             note = f"loss {loss:.4f}" if epoch else "compiling"
@@ -50,14 +50,11 @@ class TerminalProgress:
 
         return on_epoch
 
-    def waiting(self, what: str, *, total: int) -> Callable[[int], None]:
-        """Show a bar of what is waited for until all of it is done."""
-        self._bars.reset(self._epochs, total=total, description=what, visible=True)
-
-        def on_done(done: int) -> None:
-            self._bars.update(self._epochs, completed=done, note="", visible=done < total)
-
-        return on_done
+    def trainings(self, done: int, total: int) -> None:
+        """Show a bar of the trainings that run beside the steps until all of them are done."""
+        if done == 0:
+            self._bars.reset(self._epochs, total=total, description="networks to train")
+        self._bars.update(self._epochs, completed=done, total=total, note="", visible=done < total)
 
     def step(self, ticker: str, message: str) -> None:
         """Print what was done above the bars."""

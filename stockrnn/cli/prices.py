@@ -2,18 +2,22 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 import typer
 
-from stockrnn.cli.options import AsOfOption, SourceOption, TickersOption, read_as_of, read_tickers_option
+from stockrnn.cli.options import (
+    AsOfOption,
+    SourceOption,
+    TickersOption,
+    make_run,
+    naming_failures,
+    read_tickers_option,
+)
 from stockrnn.cli.output import print_table
 from stockrnn.errors import StockrnnError
-
-if TYPE_CHECKING:
-    from stockrnn.steps.job import Job
-    from stockrnn.types import SourceName
+from stockrnn.sources.registry import DEFAULT_SOURCE
 
 app = typer.Typer(no_args_is_help=True, help="Bring prices in and see what is wrong with them.")
 
@@ -40,24 +44,23 @@ def import_files(
     by_ticker = _group_files(files, ticker)
     settings, now = load_settings(), datetime.now(UTC)
     engine = open_store(settings)
-    failed: list[StockrnnError] = []
-    for symbol, paths in by_ticker.items():
-        options: dict[str, Any] = {"ticker": symbol, "calendar": calendar, "currency": currency, "as_of": now}
-        try:
-            imported = import_prices(settings, engine, paths, **options)
-        except StockrnnError as error:
-            failed.append(error)
-            continue
-        for path, written in zip(paths, imported, strict=True):
-            typer.echo(f"{symbol}: {path.name}: {written}")
-        if any(written.quarantined or written.missing for written in imported):
-            typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
-    _end(failed)
+    with naming_failures() as failed:
+        for symbol, paths in by_ticker.items():
+            options: dict[str, Any] = {"ticker": symbol, "calendar": calendar, "currency": currency, "as_of": now}
+            try:
+                imported = import_prices(settings, engine, paths, **options)
+            except StockrnnError as error:
+                failed.append(error)
+                continue
+            for path, written in zip(paths, imported, strict=True):
+                typer.echo(f"{symbol}: {path.name}: {written}")
+            if any(written.quarantined or written.missing for written in imported):
+                typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
 
 
 @app.command()
 def update(
-    source: SourceOption = "yahoo",
+    source: SourceOption = DEFAULT_SOURCE,
     ticker: TickersOption = None,
     as_of: AsOfOption = None,
     *,
@@ -70,22 +73,23 @@ def update(
     Without --ticker: the tickers of the settings, else every active one in the store.
     """
     from stockrnn.errors import UsageError
-    from stockrnn.steps.feed import open_feed
+    from stockrnn.sources.registry import get_source
+    from stockrnn.steps.feed import open_feed, update_prices
+    from stockrnn.steps.tickers import choose_tickers
 
-    if source == "stored":
-        raise UsageError("--source stored downloads nothing; name a source, such as --source yahoo")
-    moment = read_as_of(as_of, simulated=source == "simulated")
-    jobs = _make_jobs(ticker, source, moment)
-    failed: list[StockrnnError] = []
-    with open_feed(jobs[0].settings, source) as feed:
-        for job in jobs:
+    origin, named = get_source(source), read_tickers_option(ticker)
+    if not origin.downloads:
+        raise UsageError(f"--source {source} downloads nothing; name a source, such as --source {DEFAULT_SOURCE}")
+    run = make_run(as_of=as_of, simulated=origin.simulated, create=True)
+    chosen = choose_tickers(run.settings, run.engine, named, origin)
+    with naming_failures() as failed, open_feed(run.settings, origin) as feed:
+        for symbol in chosen:
             try:
-                written = feed.update(job, full=full)
+                written = update_prices(run.job(symbol), feed, full=full)
             except StockrnnError as error:
                 failed.append(error)
             else:
-                typer.echo(f"{job.ticker}: {written}")
-    _end(failed)
+                typer.echo(f"{symbol}: {written}")
 
 
 @app.command()
@@ -125,24 +129,3 @@ def _group_files(files: list[Path], ticker: str | None) -> dict[str, list[Path]]
     for path in files:
         grouped.setdefault(parse_ticker(unquote(path.stem) if ticker is None else ticker), []).append(path)
     return grouped
-
-
-def _make_jobs(tickers: list[str] | None, source: "SourceName", as_of: datetime) -> "list[Job]":
-    from stockrnn.settings import load_settings
-    from stockrnn.steps.job import Job
-    from stockrnn.steps.tickers import choose_tickers
-    from stockrnn.store.migrate import open_store
-
-    settings, named = load_settings(), read_tickers_option(tickers)
-    engine = open_store(settings)
-    shared: dict[str, Any] = {"settings": settings, "engine": engine, "spec_name": settings.spec}
-    chosen = choose_tickers(settings, engine, named, source)
-    return [Job(ticker=symbol, as_of=as_of, now=datetime.now(UTC), **shared) for symbol in chosen]
-
-
-def _end(failed: list[StockrnnError]) -> None:
-    """Name what failed, an outage once for all its tickers, and end with its exit code."""
-    for text in dict.fromkeys(str(error) for error in failed):
-        typer.echo(f"error: {text}", err=True)
-    if failed:
-        raise typer.Exit(failed[0].exit_code)

@@ -10,7 +10,7 @@ from stockrnn.cli.output import print_table
 from stockrnn.types import BASELINES, VOLATILITY_BENCHMARKS
 
 if TYPE_CHECKING:
-    from flows.nightly import Night, Outcome
+    from stockrnn.night import Night, Outcome
     from stockrnn.steps.forecast import Issued
     from stockrnn.types import Backtest
 

@@ -1,9 +1,8 @@
 """Commands that do work: demo, nightly, retrain, forecast, backtest, report."""
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -15,18 +14,20 @@ from stockrnn.cli.options import (
     SpecOption,
     TickersOption,
     make_jobs,
+    naming_failures,
     read_as_of,
     read_tickers_option,
 )
 from stockrnn.cli.output import print_table, showing_progress
 from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest, print_night
 from stockrnn.errors import StockrnnError
-from stockrnn.progress import Progress, announcing
+from stockrnn.progress import Progress
+from stockrnn.sources.registry import DEFAULT_SOURCE, DEMO_SOURCE
 
 if TYPE_CHECKING:
-    from stockrnn.steps.backtest import Backtested
-    from stockrnn.steps.job import Job
-    from stockrnn.types import SourceName, Span
+    from stockrnn.steps.run import Job
+    from stockrnn.training.trainer import Trainer
+    from stockrnn.types import Span
 
 T = TypeVar("T")
 
@@ -41,13 +42,13 @@ def demo() -> None:
         f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
         f"to be quick, this trains {DEMO_EPOCHS}."
     )
-    _run_night(tickers=[], as_of=DEMO_AS_OF, source="simulated", spec=None, epochs=DEMO_EPOCHS)
+    _run_night(tickers=[], as_of=DEMO_AS_OF, source=DEMO_SOURCE, spec=None, epochs=DEMO_EPOCHS)
 
 
 def nightly(
     ticker: TickersOption = None,
     as_of: AsOfOption = None,
-    source: SourceOption = "yahoo",
+    source: SourceOption = DEFAULT_SOURCE,
     spec: SpecOption = None,
     epochs: EpochsOption = None,
 ) -> None:
@@ -56,9 +57,11 @@ def nightly(
     Without --ticker: the tickers of the settings, else every active one in the store. Ends with exit code 1 if
     any ticker failed; the others are done all the same.
     """
+    from stockrnn.sources.registry import get_source
+
     _run_night(
         tickers=read_tickers_option(ticker),
-        as_of=read_as_of(as_of, simulated=source == "simulated") if as_of else None,
+        as_of=read_as_of(as_of, simulated=get_source(source).simulated) if as_of else None,
         source=source,
         spec=spec,
         epochs=epochs,
@@ -74,23 +77,31 @@ def retrain(
     force: Annotated[bool, typer.Option("--force", help="Train even where no training is due.")] = False,
 ) -> None:
     """Train the models that are due, on the stored prices."""
-    from stockrnn.steps.retrain import describe_retrained, retrain_if_due
+    from stockrnn.steps.planning import begin_trainings
+    from stockrnn.steps.retrain import describe_retrained, plan
+    from stockrnn.steps.retrain import retrain as train
+    from stockrnn.training.trainer import open_trainer
 
-    def work(job: "Job", progress: Progress) -> str:
-        on_epoch = announcing(progress, job.ticker, f"{job.spec_name} model", epochs=job.spec.max_epochs)
-        done = retrain_if_due(job, force=force, on_epoch=on_epoch)
-        return "\n".join(f"{job.ticker}: {line}" for line in describe_retrained(done, spec=job.spec_name))
+    jobs = make_jobs(ticker, spec=spec, as_of=as_of, epochs=epochs)
+    with showing_progress(), open_trainer(jobs[0].settings) as trainer:
+        planned = begin_trainings(jobs, {"retrain": partial(plan, force=force)}, trainer)
 
-    with _work_on(make_jobs(ticker, spec=spec, as_of=as_of, epochs=epochs), work) as lines:
-        for line in lines:
-            typer.echo(line)
+        def work(job: "Job") -> str:
+            done = train(job, trainer, force=force, planned=planned.take(job, "retrain"))
+            return "\n".join(f"{job.ticker}: {line}" for line in describe_retrained(done, spec=job.spec_name))
+
+        with naming_failures() as failed:
+            for line in _work_on(jobs, work, failed):
+                typer.echo(line)
 
 
 def forecast(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOption = None) -> None:
     """Forecast the next session with the stored models. The first forecast issued for a session stands."""
     from stockrnn.steps.forecast import forecast_next
 
-    with _work_on(make_jobs(ticker, spec=spec, as_of=as_of), lambda job, _: forecast_next(job)) as done:
+    jobs = make_jobs(ticker, spec=spec, as_of=as_of)
+    with naming_failures() as failed:
+        done = _work_on(jobs, forecast_next, failed)
         if done:
             print_table(FORECAST_COLUMNS, [forecast_row(issued) for issued in done])
 
@@ -100,8 +111,8 @@ def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpt
     from stockrnn.steps.report import write_leaderboard, write_report
 
     jobs = make_jobs(ticker, spec=spec, as_of=as_of)
-    with _work_on(jobs, lambda job, _: write_report(job)) as paths:
-        for path in paths:
+    with naming_failures() as failed:
+        for path in _work_on(jobs, write_report, failed):
             typer.echo(str(path))
         board = write_leaderboard(jobs[0].settings, jobs[0].engine, as_of=jobs[0].as_of)
         if board:
@@ -120,43 +131,58 @@ def backtest(
     epochs: EpochsOption = None,
     *,
     processes: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Months to compute side by side; default: one a core.")
-    ] = os.cpu_count() or 1,
+        int | None,
+        typer.Option(min=1, metavar="N", help="Trainings to run at a time; default: that of the settings."),
+    ] = None,
 ) -> None:
     """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive.
 
     Of several months each is a fold of its own, trained anew; a walk that was stopped goes on where it was.
     """
-    from stockrnn.steps.backtest import backtest_holdout
+    from stockrnn.training.trainer import open_trainer
     from stockrnn.types import months_between, parse_day, parse_holdout
 
-    month = parse_holdout(holdout)
+    span = parse_holdout(holdout)
     first = parse_day(train_from) if train_from else None
-    if len(months_between(month)) > 1:
-        _walk(make_jobs(ticker, spec=spec, as_of=None, epochs=epochs), month, first, processes)
-        return
-
-    def work(job: "Job", progress: Progress) -> "Backtested":
-        on_epoch = announcing(progress, job.ticker, f"model for the backtest of {month}", epochs=job.spec.max_epochs)
-        return backtest_holdout(job, month, train_from=first, on_epoch=on_epoch)
-
-    with _work_on(make_jobs(ticker, spec=spec, as_of=None, epochs=epochs), work) as done:
-        for backtested in done:
-            print_backtest(backtested.backtest)
+    jobs = make_jobs(ticker, spec=spec, as_of=None, epochs=epochs)
+    settings = jobs[0].settings
+    if processes:
+        settings = settings.model_copy(update={"processes": processes, "task_runner": "processes"})
+    with showing_progress() as progress, open_trainer(settings) as trainer:
+        if len(months_between(span)) > 1:
+            _walk(jobs, span, first, trainer, progress)
+        else:
+            _test_month(jobs, span, first, trainer)
 
 
-def _walk(jobs: "list[Job]", holdout: "Span", train_from: "date | None", processes: int) -> None:
+def _test_month(jobs: "list[Job]", month: "Span", train_from: "date | None", trainer: "Trainer") -> None:
+    from stockrnn.steps.backtest import Backtested, Holdout, plan
+    from stockrnn.steps.backtest import backtest as test
+    from stockrnn.steps.planning import begin_trainings
+
+    asked = Holdout(span=month, train_from=train_from)
+    planned = begin_trainings(jobs, {"backtest": partial(plan, holdout=asked)}, trainer)
+
+    def work(job: "Job") -> Backtested:
+        return test(job, trainer, asked, planned=planned.take(job, "backtest"))
+
+    with naming_failures() as failed:
+        for done in _work_on(jobs, work, failed):
+            print_backtest(done.backtest)
+
+
+def _walk(
+    jobs: "list[Job]", span: "Span", train_from: "date | None", trainer: "Trainer", progress: Progress
+) -> None:
     from stockrnn.steps.walk import FoldDone, compare_tickers_together, walk_forward
 
-    with showing_progress() as progress:
+    def show(fold: FoldDone) -> None:
+        left = f"about {fold.seconds_left / 60:.0f} min left" if fold.done < fold.total else "done"
+        problem = fold.error and fold.error.removeprefix(f"{fold.ticker}: ")  # the line names it already
+        words = problem or f"backtest of {fold.month}"
+        progress.step(fold.ticker, f"{words}; fold {fold.done} of {fold.total}, {left}")
 
-        def show(fold: FoldDone) -> None:
-            left = f"about {fold.seconds_left / 60:.0f} min left" if fold.done < fold.total else "done"
-            problem = fold.error and fold.error.removeprefix(f"{fold.ticker}: ")  # the line names it already
-            words = problem or f"backtest of {fold.month}"
-            progress.step(fold.ticker, f"{words}; fold {fold.done} of {fold.total}, {left}")
-
-        walked = walk_forward(jobs, holdout, processes=processes, train_from=train_from, on_fold=show)
+    walked = walk_forward(jobs, span, trainer=trainer, train_from=train_from, on_fold=show)
     for backtest in walked.backtests:
         print_backtest(backtest)
     if len(walked.backtests) > 1:
@@ -168,44 +194,40 @@ def _walk(jobs: "list[Job]", holdout: "Span", train_from: "date | None", process
         raise typer.Exit(1)
 
 
-@contextmanager
-def _work_on(jobs: "list[Job]", work: "Callable[[Job, Progress], T]") -> Iterator[list[T]]:
-    """Yield what each job gave, in order; then name the tickers that failed, which did not stop the others."""
+def _work_on(
+    jobs: "list[Job]", work: "Callable[[Job], T]", failed: list[StockrnnError]
+) -> list[T]:
+    """Return what each job gave, in order; one that fails does not stop the others."""
     results: list[T] = []
-    failed: list[StockrnnError] = []
     with showing_progress() as progress:
         progress.begin([job.ticker for job in jobs])
         for job in jobs:
             try:
-                results.append(work(job, progress))
+                results.append(work(job))
             except StockrnnError as error:
                 failed.append(error)
             progress.finish(job.ticker)
-    yield results
-    for failure in failed:
-        typer.echo(f"error: {failure}", err=True)
-    if failed:
-        raise typer.Exit(failed[0].exit_code)
+    return results
 
 
 def _run_night(
-    *, tickers: list[str], as_of: datetime | None, source: "SourceName", spec: str | None, epochs: int | None
+    *, tickers: list[str], as_of: datetime | None, source: str, spec: str | None, epochs: int | None
 ) -> None:
-    """Run the nightly flow here, on Prefect's ephemeral API unless PREFECT_API_URL names a server."""
-    from flows.prefect_home import configure_prefect, remember_migrated
+    """Run the nightly flow here, on an API of its own unless PREFECT_API_URL names a server."""
+    from flows.prefect_home import running_prefect
+    from stockrnn.models.registry import choose_specs
     from stockrnn.settings import load_settings
-    from stockrnn.steps.tickers import choose_specs, choose_tickers
+    from stockrnn.sources.registry import get_source
+    from stockrnn.steps.tickers import choose_tickers
     from stockrnn.store.migrate import open_store
 
     settings, _ = choose_specs(load_settings(), spec, epochs=epochs)
     # what is wrong with the request is said before Prefect takes its seconds to start
-    chosen = choose_tickers(settings, open_store(settings), tickers, source)
-    configure_prefect(settings)
-    from flows.nightly import run_nightly
+    chosen = choose_tickers(settings, open_store(settings), tickers, get_source(source))
+    with showing_progress(), running_prefect(settings):
+        from flows.nightly import run_nightly
 
-    with showing_progress():
         night = run_nightly(tickers=chosen, as_of=as_of, source=source, spec=spec, epochs=epochs)
-    remember_migrated()
     print_night(night, home=settings.home)
     if night.failed:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""What a trained model says, of whichever kind it is."""
+"""What a fitted model can be asked for, whatever its kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from stockrnn.types import Target, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What a model says of the next session.
+    """A forecast of the next session.
 
     Attributes
     ----------
     intervals
-        `lower_80` to `upper_95`; empty where the model names one price alone.
+        `lower_80` to `upper_95`; empty where the model forecasts one price alone.
     quantiles
-        Level to price; None where the model names one price alone.
+        Level to price; None where the model forecasts one price alone.
     window_sha256
         Checksum of everything that went into the model.
     """
@@ -29,7 +29,7 @@ class Prediction:
     quantiles: dict[str, float] | None = None
 
 
-class Fitted(Protocol):
+class Forecaster(Protocol):
     """A trained model, ready to forecast."""
 
     @property
@@ -38,11 +38,11 @@ class Fitted(Protocol):
 
     @property
     def loss(self) -> float:
-        """What `types.Model` says of it."""
+        """The `loss` of `types.Model`."""
 
     @property
     def epoch_losses(self) -> Sequence[float]:
-        """Return the loss of each epoch, where it was trained just now."""
+        """The loss of each epoch; of a model read from the store the last one."""
 
     def to_weights(self) -> Weights:
         """Return all its arrays, in a fixed order."""
@@ -73,6 +73,6 @@ class Fitted(Protocol):
         -------
         DataFrame
             Index `session`: those of them that enough bars are known before. `predicted`, and `INTERVAL_COLUMNS`
-            where the model names quantiles, in quote currency; `output`, a number of the network itself, which is
+            where the model forecasts quantiles, in quote currency; `output`, a number of the network itself, which is
             constant where the network is dead.
         """

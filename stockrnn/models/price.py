@@ -1,20 +1,23 @@
-"""Scaler and network together: from training prices to a function that forecasts prices."""
+"""Kind `price`: one model per ticker, which forecasts one price from scaled prices of the target; the tutorial's."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import pandas as pd
 
 from stockrnn import networks
-from stockrnn.models.forecaster import Prediction
-from stockrnn.models.spec import PriceSpec
+from stockrnn.errors import HoldoutError, MissingTargetError, NotEnoughHistoryError
+from stockrnn.models.forecaster import Forecaster, Prediction
+from stockrnn.models.recurrent import RecurrentSpec
 from stockrnn.models.windows import PriceScaler, last_window, make_windows
-from stockrnn.types import Model, Network, Target, Weights
+from stockrnn.progress import OnEpoch
+from stockrnn.types import Network, Target, Weights
 from stockrnn.types.hashing import hash_values
 
-OnEpoch = Callable[[int, float], None]
+_RESTATED = 0.01
+"""Relative; a correction of some bar is smaller, or was worth a training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +26,18 @@ class PriceModel:
 
     Attributes
     ----------
+    scaled_on
+        The first and the last session that the scaler was fitted on, as ISO dates.
     losses
         Mean squared error of each epoch, on scaled values; of a model read from the store the last one.
     """
 
     network: Network
     scaler: PriceScaler
+    scaled_on: tuple[str, str]
     weights: Weights
     windows: int
-    losses: tuple[float, ...] = ()
+    losses: tuple[float, ...]
 
     @property
     def loss(self) -> float:
@@ -48,8 +54,12 @@ class PriceModel:
         return self.weights
 
     def to_config(self) -> dict[str, Any]:
-        """Return the network's shape and the scaler."""
-        return {"network": asdict(self.network), "scaler": self.scaler.to_json()}
+        """Return the network's shape, the scaler and the sessions that it was fitted on."""
+        return {
+            "network": asdict(self.network),
+            "scaler": self.scaler.to_json(),
+            "scaled_on": list(self.scaled_on),
+        }
 
     def predict(self, windows: np.ndarray) -> np.ndarray:
         """Turn windows of prices (N, lookback, 1) into forecast prices (N,), float64."""
@@ -57,7 +67,7 @@ class PriceModel:
         return self.scaler.inverse(scaled)
 
     def forecast_next(self, bars: pd.DataFrame, *, target: Target, days_ahead: int) -> Prediction | None:  # noqa: ARG002  # a price model does not ask when
-        """Forecast from the last `lookback` values of the target alone; see `Fitted`."""
+        """Forecast from the last `lookback` values of the target alone; see `Forecaster`."""
         values = bars[target].to_numpy(dtype=np.float64)
         if len(values) < self.network.lookback:
             return None
@@ -65,7 +75,7 @@ class PriceModel:
         return Prediction(predicted=float(self.predict(window)[0]), window_sha256=hash_values(window))
 
     def forecast_known(self, bars: pd.DataFrame, sessions: pd.DatetimeIndex, *, target: Target) -> pd.DataFrame:
-        """Forecast each session from the `lookback` actual values before it; see `Fitted`."""
+        """Forecast each session from the `lookback` actual values before it; see `Forecaster`."""
         values, lookback = bars[target].to_numpy(dtype=np.float64), self.network.lookback
         places = bars.index.get_indexer(sessions)
         known = places >= lookback
@@ -75,50 +85,95 @@ class PriceModel:
         return pd.DataFrame(table, index=sessions[known]).rename_axis("session")
 
 
-def fit_prices(
-    spec: PriceSpec,
-    values: np.ndarray,
-    *,
-    seed: int,
-    start: PriceModel | None = None,
-    on_epoch: OnEpoch | None = None,
-) -> PriceModel:
-    """Fit the scaler and the network on training prices (T,), oldest first, and on nothing else.
+class PriceSpec(RecurrentSpec):
+    """One model per ticker, which forecasts one price: the tutorial's."""
 
-    Parameters
-    ----------
-    start
-        Go on from this model with the spec's `warm_epochs`, keeping its scaler; None: begin anew.
+    scope: ClassVar[Literal["ticker", "market"]] = "ticker"
 
-    Raises
-    ------
-    TrainingError
-        The loss stopped being a finite number, or the memory did not suffice.
-    """
-    scaler = PriceScaler.fit(values) if start is None else start.scaler
-    fitted = networks.fit_network(
-        spec.network,
-        make_windows(scaler.transform(values), lookback=spec.lookback),
-        epochs=spec.epochs if start is None else spec.warm_epochs,
-        seed=seed,
-        start=None if start is None else networks.WarmStart(start.weights, spec.warm_learning_rate),
-        on_epoch=on_epoch,
-    )
-    return PriceModel(
-        network=spec.network,
-        scaler=scaler,
-        weights=fitted.weights,
-        windows=len(values) - spec.lookback,
-        losses=fitted.losses,
-    )
+    kind: Literal["price"] = "price"
 
+    @property
+    def network(self) -> Network:
+        """The part of the spec that one compiled training step depends on."""
+        return Network(
+            lookback=self.lookback,
+            cell=self.cell,
+            layers=self.layers,
+            units=self.units,
+            dropout=self.dropout,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+        )
 
-def restore_prices(model: Model, weights: Weights) -> PriceModel:
-    """Rebuild what a stored model was when it was trained."""
-    return PriceModel(
-        network=Network(**model.config["network"]),
-        scaler=PriceScaler.from_json(model.config["scaler"]),
-        weights=weights,
-        windows=model.windows,
-        losses=(model.loss,),
-    )
+    def training_columns(self, target: Target) -> tuple[str, ...]:
+        """Return the target alone."""
+        return (target,)
+
+    def require_trainable(self, bars: Mapping[str, pd.DataFrame], *, target: Target) -> None:
+        """Refuse a history shorter than one window with the value after it, or with gaps in the target."""
+        if not bars:
+            raise HoldoutError("no session is left to train on; store a longer history")
+        ((ticker, known),) = bars.items()
+        if len(known) <= self.lookback:
+            through = pd.Timestamp(known.index[-1]).date()
+            raise NotEnoughHistoryError(ticker, found=len(known), needed=self.lookback + 1, through=through)
+        missing = int(known[target].isna().sum())
+        if missing:
+            raise MissingTargetError(ticker, target, missing)
+
+    def fits_prices(self, config: Mapping[str, Any], bars: pd.DataFrame, *, target: Target) -> bool:
+        """Whether the scaler's prices are still those of its sessions: not after a split, which restates them."""
+        first, last = (pd.Timestamp(day) for day in config["scaled_on"])
+        values, scaler = bars[target].loc[first:last], PriceScaler.from_json(config["scaler"])
+        if values.empty:
+            return True
+        return np.allclose([values.min(), values.max()], [scaler.data_min, scaler.data_max], rtol=_RESTATED)
+
+    def fit(
+        self,
+        bars: Mapping[str, pd.DataFrame],
+        *,
+        target: Target,
+        seed: int,
+        parent: Forecaster | None = None,
+        member: int | None = None,  # noqa: ARG002  # there is one network
+        on_epoch: OnEpoch | None = None,
+    ) -> PriceModel:
+        """Fit the scaler and the network on the values of the only ticker; see `Spec.fit`.
+
+        A warm training keeps the scaler of its parent.
+        """
+        (known,) = bars.values()
+        values = known[target].to_numpy(dtype=np.float64)
+        start = cast("PriceModel | None", parent)
+        scaler = PriceScaler.fit(values) if start is None else start.scaler
+        span = (str(known.index[0].date()), str(known.index[-1].date()))
+        fitted = networks.fit_network(
+            self.network,
+            make_windows(scaler.transform(values), lookback=self.lookback),
+            epochs=self.count_epochs(warm=start is not None),
+            seed=seed,
+            warm_start=None if start is None else networks.WarmStart(start.weights, self.warm_learning_rate),
+            on_epoch=on_epoch,
+        )
+        return PriceModel(
+            network=self.network,
+            scaler=scaler,
+            scaled_on=span if start is None else start.scaled_on,
+            weights=fitted.weights,
+            windows=len(values) - self.lookback,
+            losses=fitted.losses,
+        )
+
+    @classmethod
+    def restore(cls, config: Mapping[str, Any], weights: Weights, *, windows: int, loss: float) -> PriceModel:
+        """Rebuild a fitted model; of its losses the last one is known."""
+        first, last = config["scaled_on"]
+        return PriceModel(
+            network=Network(**config["network"]),
+            scaler=PriceScaler.from_json(config["scaler"]),
+            scaled_on=(first, last),
+            weights=weights,
+            windows=windows,
+            losses=(loss,),
+        )

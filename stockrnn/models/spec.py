@@ -1,137 +1,146 @@
-"""Specs: named model configurations, of two kinds. The defaults are the tutorial's and the house model's."""
+"""What every spec has, whatever its kind: a named model configuration that knows how its model is fitted."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from stockrnn.types import Network, QuantileNetwork
+from stockrnn.errors import UsageError
+from stockrnn.models.forecaster import Forecaster
+from stockrnn.progress import OnEpoch
+from stockrnn.types import Target, Weights
 
 Every: TypeAlias = Literal["night", "week", "month"] | Annotated[int, Field(ge=1)]
 Mode: TypeAlias = Literal["full", "warm"]
 
-QUANTILE_LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
-"""What a quantile model names; the ends of the 80 and 95 % intervals are among them."""
+_POLICY = frozenset({"nightly", "every", "mode", "max_age", "trial_sessions", "margin"})
+"""Settings that decide when a model is replaced, not what a training from scratch gives."""
 
 
-class _Spec(BaseModel):
-    """What every spec has.
+class Spec(BaseModel, ABC):
+    """A model configuration. The defaults suit one model per ticker; `defaults` of a kind replace some.
 
     `every` says when a model is due again: each night, week, month, or after so many sessions. `mode` says how:
-    `full` from scratch on the last `train_sessions`, `warm` from the weights in use with `warm_epochs` at
-    `warm_learning_rate`. `max_age` is how long warm trainings may follow one from scratch; a model in use whose
+    `full` from scratch on the last `train_sessions`, `warm` from the model in use. `max_age` is how long warm trainings may follow one from scratch; a model in use whose
     training from scratch is older is warned of.
 
     The last `trial_sessions` are kept from each training, so that the new model and those in use can be compared on
     sessions that none of them knows; one that may be worse than the best of a year by `margin` is not taken into use.
+
+    Attributes
+    ----------
+    scope
+        Who shares a model: `ticker` (one model each) or `market` (one model for all tickers).
+    has_intervals
+        The model forecasts quantiles; the intervals of other models rest on their past errors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    scope: ClassVar[Literal["ticker", "market"]]
+    has_intervals: ClassVar[bool] = False
+    defaults: ClassVar[Mapping[str, object]] = {}
+    policy: ClassVar[frozenset[str]] = _POLICY
+
+    kind: str
     nightly: bool = True
     lookback: int = Field(default=40, ge=2, le=1000)
-    layers: int = Field(ge=1, le=16)
-    units: int = Field(ge=1, le=1024)
-    dropout: float = Field(ge=0, lt=1)
-    epochs: int = Field(ge=1, le=100_000)
-    batch_size: int = Field(ge=1, le=4096)
-    learning_rate: float = Field(default=0.001, gt=0, le=1)
-    train_sessions: int = Field(ge=3)
-    every: Every
-    mode: Mode
-    max_age: Every
-    warm_epochs: int = Field(ge=1, le=100_000)
-    warm_learning_rate: float = Field(gt=0, le=1)
-    trial_sessions: int = Field(ge=10)
-    margin: float = Field(gt=0)
-
-
-class PriceSpec(_Spec):
-    """A model a ticker, which names one price: the tutorial's."""
-
-    kind: Literal["price"] = "price"
-    layers: int = Field(default=4, ge=1, le=16)
-    units: int = Field(default=45, ge=1, le=1024)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
-    epochs: int = Field(default=100, ge=1, le=100_000)
-    batch_size: int = Field(default=32, ge=1, le=4096)
     train_sessions: int = Field(default=1258, ge=3)
     every: Every = "night"
     mode: Mode = "warm"
     max_age: Every = "week"
-    warm_epochs: int = Field(default=5, ge=1, le=100_000)
-    warm_learning_rate: float = Field(default=0.0003, gt=0, le=1)
     trial_sessions: int = Field(default=10, ge=10)
     margin: float = Field(default=1.0, gt=0)
 
-    @property
-    def max_epochs(self) -> int:
-        """How many epochs a training has at most."""
-        return self.epochs
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, values: Any) -> Any:  # noqa: ANN401  # whatever the settings hold
+        return {**cls.defaults, **values} if isinstance(values, dict) else values
+
+    def count_members(self) -> int:
+        """Return how many networks one model consists of; each can be trained apart."""
+        return 1
+
+    def count_epochs(self, *, warm: bool) -> int:  # noqa: ARG002  # of kinds that train in epochs
+        """Return how many epochs a training of one member has at most; 1 where nothing is trained in epochs."""
+        return 1
 
     @property
-    def network(self) -> Network:
-        """The part of the spec that one compiled training step depends on."""
-        return Network(
-            lookback=self.lookback,
-            layers=self.layers,
-            units=self.units,
-            dropout=self.dropout,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-        )
+    def min_sessions(self) -> int:
+        """How many sessions have to be known before one can be forecast."""
+        return self.lookback
 
+    def training_config(self) -> dict[str, Any]:
+        """Return what decides what a training from scratch gives, as JSON."""
+        return self.model_dump(mode="json", exclude=set(self.policy))
 
-class QuantileSpec(_Spec):
-    """One model for all tickers, which names quantiles of the next return.
+    def warm_config(self) -> dict[str, Any]:
+        """Return what else decides what a warm training gives, as JSON."""
+        return {}
 
-    `members` networks, which differ by their seeds, are averaged. Training stops when the last `validation_sessions`
-    of the training span got no better for `patience` epochs. Of more than `max_windows` a sample is drawn.
-    """
+    def fits_prices(self, config: Mapping[str, Any], bars: pd.DataFrame, *, target: Target) -> bool:  # noqa: ARG002  # those of kinds that depend on the level of prices
+        """Whether a model stored with `config` can forecast prices as they are now, after a split for instance."""
+        return True
 
-    kind: Literal["quantile"] = "quantile"
-    layers: int = Field(default=2, ge=1, le=16)
-    units: int = Field(default=32, ge=1, le=1024)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    epochs: int = Field(default=30, ge=1, le=100_000)
-    batch_size: int = Field(default=256, ge=1, le=4096)
-    train_sessions: int = Field(default=5000, ge=3)
-    every: Every = "week"
-    mode: Mode = "full"
-    max_age: Every = 126
-    warm_epochs: int = Field(default=5, ge=1, le=100_000)
-    warm_learning_rate: float = Field(default=0.0003, gt=0, le=1)
-    trial_sessions: int = Field(default=63, ge=10)
-    margin: float = Field(default=0.05, gt=0)
-    members: int = Field(default=3, ge=1, le=100)
-    patience: int = Field(default=5, ge=1)
-    validation_sessions: int = Field(default=378, ge=1)
-    max_windows: int = Field(default=25_000, ge=1)
+    @abstractmethod
+    def training_columns(self, target: Target) -> tuple[str, ...]:
+        """Return the columns of the bars that a training looks at."""
 
-    @property
-    def max_epochs(self) -> int:
-        """How many epochs a training of all members has at most."""
-        return self.epochs * self.members
+    @abstractmethod
+    def require_trainable(self, bars: Mapping[str, pd.DataFrame], *, target: Target) -> None:
+        """Refuse bars that can't be trained on.
 
-    def network(self, *, inputs: int, context: int) -> QuantileNetwork:
-        """Return the part of the spec that one compiled training step depends on, for so many numbers a window."""
-        return QuantileNetwork(
-            lookback=self.lookback,
-            inputs=inputs,
-            context=context,
-            layers=self.layers,
-            units=self.units,
-            dropout=self.dropout,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            levels=QUANTILE_LEVELS,
-        )
+        Raises
+        ------
+        NotEnoughHistoryError, MissingTargetError, HoldoutError
+        """
 
+    @abstractmethod
+    def fit(
+        self,
+        bars: Mapping[str, pd.DataFrame],
+        *,
+        target: Target,
+        seed: int,
+        parent: Forecaster | None = None,
+        member: int | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> Forecaster:
+        """Fit a model on bars and on nothing else; the same arguments give the same weights, bit for bit.
 
-def _read_kind(value: Any) -> str:  # noqa: ANN401  # a document or a spec
-    kind = value.get("kind", "price") if isinstance(value, dict) else getattr(value, "kind", "price")
-    return str(kind)
+        Parameters
+        ----------
+        bars
+            Ticker to bars: index `session`, ascending, at least the `training_columns`.
+        parent
+            Go on from this model, of the same kind, with `warm_epochs`; None: from scratch.
+        member
+            Train this member alone, counted from 0; None: all of them, one after the other.
 
+        Raises
+        ------
+        HoldoutError, TrainingError
+        """
 
-Spec: TypeAlias = Annotated[
-    Annotated[PriceSpec, Tag("price")] | Annotated[QuantileSpec, Tag("quantile")], Discriminator(_read_kind)
-]
+    @classmethod
+    @abstractmethod
+    def restore(cls, config: Mapping[str, Any], weights: Weights, *, windows: int, loss: float) -> Forecaster:
+        """Rebuild a fitted model from its `to_config` and `to_weights`."""
+
+    @classmethod
+    def join(cls, members: Sequence[Forecaster]) -> Forecaster:
+        """Make one model of members that were trained apart, in their order."""
+        (only,) = members
+        return only
+
+    def with_epochs(self, epochs: int) -> Self:
+        """Return the spec with another number of epochs.
+
+        Raises
+        ------
+        UsageError
+            The kind does not train in epochs.
+        """
+        raise UsageError(f"a model of kind {self.kind!r} is not trained in epochs: leave --epochs out ({epochs})")

@@ -1,20 +1,40 @@
-"""What a night says of itself in Prefect's UI: markdown and rows, as plain text. Knows nothing of Prefect."""
+"""The pages of a night, as markdown and rows: what it says of itself wherever markdown is shown."""
 
 import base64
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from stockrnn.report.formats import format_price, format_weekday
-from stockrnn.steps.retrain import describe_retrained
-
-if TYPE_CHECKING:
-    from flows.nightly import Night, Outcome
+from stockrnn.report.words import describe_forecast, verdict
+from stockrnn.types import Backtest, Forecast, MissedNight
 
 _MAX_ISSUES = 50
 
 
-def describe_ticker(outcomes: Sequence["Outcome"]) -> str:
+class Outcome(Protocol):
+    """How a night went for one ticker and spec; `training` says what was trained, one line each."""
+
+    @property
+    def ticker(self) -> str: ...  # noqa: D102
+    @property
+    def spec(self) -> str: ...  # noqa: D102
+    @property
+    def forecast(self) -> Forecast | None: ...  # noqa: D102
+    @property
+    def backtest(self) -> Backtest | None: ...  # noqa: D102
+    @property
+    def report(self) -> Path | None: ...  # noqa: D102
+    @property
+    def training(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def missed(self) -> tuple[MissedNight, ...]: ...  # noqa: D102
+    @property
+    def error(self) -> str | None: ...  # noqa: D102
+
+
+def describe_ticker(outcomes: Sequence[Outcome]) -> str:
     """Return a ticker's page: each spec's forecast beside naive, what it is worth, and the report as a picture."""
     ticker = outcomes[0].ticker
     lines = [f"# {ticker}", ""]
@@ -26,9 +46,9 @@ def describe_ticker(outcomes: Sequence["Outcome"]) -> str:
     return "\n".join(lines)
 
 
-def list_forecasts(night: "Night") -> list[dict[str, Any]]:
-    """Return tonight's forecasts, a row a ticker and spec; prices in quote currency, as text."""
-    made = [outcome.issued.forecast for outcome in night.outcomes if outcome.issued]
+def list_forecasts(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Return tonight's forecasts, one row per ticker and spec; prices in quote currency, as text."""
+    made = [outcome.forecast for outcome in outcomes if outcome.forecast]
     return [
         {
             "ticker": one.ticker,
@@ -47,7 +67,15 @@ def list_forecasts(night: "Night") -> list[dict[str, Any]]:
     ]
 
 
-def describe_night(night: "Night", *, issues: Sequence[tuple[object, ...]]) -> str:
+def describe_night(
+    outcomes: Sequence[Outcome],
+    *,
+    as_of: datetime,
+    summary: str,
+    failures: Sequence[str],
+    warnings: Sequence[str],
+    issues: Sequence[tuple[object, ...]],
+) -> str:
     """Return the page of the night: what failed, what was trained and why, missed nights, issues with prices.
 
     Parameters
@@ -55,28 +83,22 @@ def describe_night(night: "Night", *, issues: Sequence[tuple[object, ...]]) -> s
     issues
         Ticker, session, kind and detail of each open price issue.
     """
-    trained = [
-        f"{outcome.ticker}: {line}"
-        for outcome in night.outcomes
-        if outcome.retrained and outcome.retrained.reason
-        for line in describe_retrained(outcome.retrained, spec=outcome.spec)
-    ]
+    trained = [f"{outcome.ticker}: {line}" for outcome in outcomes for line in outcome.training]
     missed = [
         f"{one.ticker}, {one.spec}: {one.target_session}, {one.reason}"
-        for outcome in night.outcomes
-        if outcome.scored
-        for one in outcome.scored.missed
+        for outcome in outcomes
+        for one in outcome.missed
     ]
     told = [f"{ticker}, {session}: {kind}, {detail}" for ticker, session, kind, detail in issues[:_MAX_ISSUES]]
     if len(issues) > _MAX_ISSUES:
         told.append(f"and {len(issues) - _MAX_ISSUES} more; see `stockrnn sql price_issues`")
     return "\n".join(
         [
-            f"# The night of {format_weekday(night.as_of)}",
+            f"# The night of {format_weekday(as_of)}",
             "",
-            night.summary,
-            *_list("Failed", night.failures),
-            *_list("Warnings", night.warnings),
+            summary,
+            *_list("Failed", failures),
+            *_list("Warnings", warnings),
             *_list("Trained", trained, otherwise="Nothing was due."),
             *_list("Nights missed since the last run", missed, otherwise="None."),
             *_list("Open issues with prices", told, otherwise="None."),
@@ -84,14 +106,12 @@ def describe_night(night: "Night", *, issues: Sequence[tuple[object, ...]]) -> s
     )
 
 
-def _describe_spec(outcome: "Outcome") -> list[str]:
-    from stockrnn.report.words import describe_forecast, verdict
-
+def _describe_spec(outcome: Outcome) -> list[str]:
     lines = [f"## {outcome.spec}", ""]
     if outcome.error:
         lines += [f"**Failed:** {outcome.error}", ""]
-    if outcome.issued:
-        forecast = outcome.issued.forecast
+    if outcome.forecast:
+        forecast = outcome.forecast
         spans = f"80 %: {_write_span(forecast.lower_80, forecast.upper_80)}"
         spans += f", 95 %: {_write_span(forecast.lower_95, forecast.upper_95)}"
         lines += [describe_forecast(forecast, currency=None), "", f"{spans}; {forecast.kind}.", ""]

@@ -1,27 +1,51 @@
 """Backtest a holdout: train up to the session before it, forecast its sessions one step ahead, keep the result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
 
 from stockrnn import networks
-from stockrnn.errors import NotEnoughHistoryError
+from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.evaluation.holdouts import Split, compare_with_baselines, compute_scores, find_verdict, split_holdout
 from stockrnn.evaluation.volatility_benchmarks import make_volatility_benchmarks
-from stockrnn.models.features import WARM_UP
+from stockrnn.models.forecaster import Forecaster
 from stockrnn.models.registry import restore
-from stockrnn.models.spec import PriceSpec
-from stockrnn.steps.job import History, Job, read_history
-from stockrnn.steps.universe import find_scope, read_universe
+from stockrnn.steps.run import Job
+from stockrnn.steps.universe import read_universe
 from stockrnn.store.backtests import read_backtest, write_backtest
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import read_model, write_model
 from stockrnn.store.promotions import read_first_champion
-from stockrnn.training.train import OnEpoch, Trainer, describe_config, fit_model, name_model, train_model
-from stockrnn.types import Backtest, Model, Scope, Span, month_span
+from stockrnn.training.requests import Fitted, TrainingRequest, make_model, make_request
+from stockrnn.training.trainer import Trainer
+from stockrnn.types import Backtest, Model, Span, month_span
 from stockrnn.types.hashing import hash_values, make_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdout:
+    """What is asked of a backtest.
+
+    Attributes
+    ----------
+    span
+        None: the last calendar month that has ended.
+    train_from
+        Where training begins; None: the spec's `train_sessions` before the holdout.
+    in_use
+        Take a model for all tickers that was in use and knows nothing of the holdout, rather than train one: the
+        first there was, so that the answer stays the same.
+    """
+
+    span: Span | None = None
+    train_from: date | None = None
+    in_use: bool = False
+
+
+NIGHTLY = Holdout(in_use=True)
+"""What a night asks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,177 +56,184 @@ class Backtested:
     new: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A holdout of a job, and the model that forecasts it: one that is there, or one to be trained."""
+
+    span: Span
+    split: Split
+    model: Model | None
+    request: TrainingRequest | None
+
+    @property
+    def model_id(self) -> str:
+        """The model's name."""
+        if self.model is not None:
+            return self.model.model_id
+        return self.request.model_id if self.request is not None else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """What forecasts the holdout, and what is said of its training."""
+
+    forecaster: Forecaster
+    trained_from: date
+    cutoff: date
+    losses: Sequence[float]
+
+
 def last_whole_month(job: Job) -> Span:
     """Return the last calendar month whose every session is at or before the job's cutoff."""
-    history = read_history(job)
+    history = job.history
     cutoff = history.cutoff
     ended = history.calendar.next_session(cutoff) > month_span(cutoff).last
     return month_span(cutoff if ended else date.fromordinal(month_span(cutoff).first.toordinal() - 1))
 
 
-def backtest_holdout(
-    job: Job,
-    holdout: Span,
-    *,
-    train_from: date | None = None,
-    in_use: bool = False,
-    trainer: Trainer = fit_model,
-    on_epoch: OnEpoch | None = None,
+def backtest(
+    job: Job, trainer: Trainer, holdout: Holdout, *, planned: TrainingRequest | None = None
 ) -> Backtested:
-    """Backtest the job's spec on `holdout`, unless the same backtest is stored already.
-
-    Training begins at `train_from`, else at the spec's `train_sessions` sessions before the holdout.
+    """Backtest the job's spec on a holdout, unless the same backtest is stored already.
 
     Parameters
     ----------
-    in_use
-        Take a model for all tickers that was in use and knows nothing of the holdout, rather than train one: the
-        first there was, so that the answer stays the same.
+    planned
+        What `plan` returned before, so that it is not asked again.
 
     Raises
     ------
     UnknownTickerError, HoldoutError, NotEnoughHistoryError, MissingTargetError, TrainingError
     """
-    history = read_history(job)
+    request = planned or plan(job, holdout)
+    return accept(job, holdout, request, None if request is None else trainer.train(request))
+
+
+def plan(job: Job, holdout: Holdout) -> TrainingRequest | None:
+    """Return the training that a backtest needs; None where it, or a model for it, is stored.
+
+    Raises
+    ------
+    UnknownTickerError, HoldoutError, NotEnoughHistoryError, MissingTargetError
+    """
+    case = _find_case(job, holdout)
+    return None if _read_stored(job, case) is not None else case.request
+
+
+def accept(job: Job, holdout: Holdout, request: TrainingRequest | None, fitted: Fitted | None) -> Backtested:
+    """Forecast the holdout with the model that was trained or is stored, and store the backtest."""
+    case = _find_case(job, holdout, request)
+    stored = _read_stored(job, case)
+    if stored is not None:
+        return Backtested(backtest=stored, new=False)
+    made = _make_backtest(job, case, _find_source(job, case, fitted))
+    with writing(job.engine) as connection:
+        write_backtest(connection, made)
+    return Backtested(backtest=made, new=True)
+
+
+def _find_case(job: Job, holdout: Holdout, request: TrainingRequest | None = None) -> _Case:
+    """Return the holdout's data, and the model or the training; `request` is one that is known already."""
+    span = holdout.span or last_whole_month(job)
     split = split_holdout(
-        history.values(job.target),
-        holdout,
+        job.history.values(job.target),
+        span,
         ticker=job.ticker,
         lookback=job.spec.lookback,
-        train_from=train_from,
+        train_from=holdout.train_from,
         train_sessions=job.spec.train_sessions,
     )
-    if isinstance(job.spec, PriceSpec):
-        return _backtest_prices(job, history, split, holdout, trainer=trainer, on_epoch=on_epoch)
-    if int((history.bars.index < split.held_out[0]).sum()) < WARM_UP:
-        raise NotEnoughHistoryError(job.ticker, found=len(split.training), needed=WARM_UP, through=split.cutoff)
-    scope = find_scope(job, history)
-    model = _read_in_use(job, scope, split) if in_use else None
-    if model is None:
-        model = _train(job, scope, history, split, train_from=train_from, trainer=trainer, on_epoch=on_epoch)
-    return _backtest_quantiles(job, history, split, holdout, model)
+    before = int(job.history.bars.index.searchsorted(split.held_out[0]))
+    if before < job.spec.min_sessions:
+        raise NotEnoughHistoryError(job.ticker, found=before, needed=job.spec.min_sessions, through=split.cutoff)
+    if request is not None:
+        return _Case(span=span, split=split, model=None, request=request)
+    model = _read_first_in_use(job, split) if holdout.in_use else None
+    request = _make_request(job, holdout, span, split) if model is None else None
+    if request is not None and job.spec.scope == "market":  # one model serves the backtests of all tickers
+        with reading(job.engine) as connection:
+            stored = read_model(connection, request.model_id)
+        model = stored if stored is not None and stored.weights else None
+    return _Case(span=span, split=split, model=model, request=None if model is not None else request)
 
 
-def _backtest_prices(
-    job: Job, history: History, split: Split, holdout: Span, *, trainer: Trainer, on_epoch: OnEpoch | None
-) -> Backtested:
-    backtest_id = _name(job, history, split, made_by={"training": hash_values(split.training.to_numpy())})
-    stored = _read(job, backtest_id)
-    if stored is not None:
-        return stored
-    training = {job.ticker: history.bars.loc[split.training.index]}
-    model = trainer(job.spec, training, target=job.target, seed=job.settings.seed, on_epoch=on_epoch)
-    said = model.forecast_known(history.bars, split.held_out, target=job.target)
-
-    forecasts = compare_with_baselines(split, history.bars["close"], said)
-    made = _Made(
-        trained_from=split.training.index[0].date(),
-        cutoff=split.cutoff,
-        training_sessions=len(split.training),
-        windows=model.windows,
-        losses=model.epoch_losses,
-        forecasts=forecasts,
-        metrics=compute_scores(forecasts, spec=job.spec_name),
-    )
-    return _keep(job, history, holdout, backtest_id, made)
-
-
-def _backtest_quantiles(job: Job, history: History, split: Split, holdout: Span, model: Model) -> Backtested:
-    backtest_id = _name(job, history, split, made_by={"model": model.model_id})
-    stored = _read(job, backtest_id)
-    if stored is not None:
-        return stored
-    said = restore(model).forecast_known(history.bars, split.held_out, target=job.target)
-    forecasts = compare_with_baselines(split, history.bars["close"], said)
-    others = make_volatility_benchmarks(history.bars, split.held_out, target=job.target)
-    trained_on = history.bars.loc[pd.Timestamp(model.trained_from) : pd.Timestamp(model.cutoff)]
-    made = _Made(
-        trained_from=model.trained_from,
-        cutoff=model.cutoff,
-        training_sessions=len(trained_on),
-        windows=model.windows,
-        losses=[model.loss],
-        forecasts=forecasts,
-        metrics=compute_scores(forecasts, spec=job.spec_name, others=others),
-    )
-    return _keep(job, history, holdout, backtest_id, made)
-
-
-def _read_in_use(job: Job, scope: Scope, split: Split) -> Model | None:
+def _read_first_in_use(job: Job, split: Split) -> Model | None:
+    if job.spec.scope != "market":
+        return None
     with reading(job.engine) as connection:
-        model = read_first_champion(connection, scope, before=split.sessions.first)
+        model = read_first_champion(connection, job.scope, before=split.sessions.first)
     return model if model is not None and model.weights else None
 
 
-def _train(
-    job: Job,
-    scope: Scope,
-    history: History,
-    split: Split,
-    *,
-    train_from: date | None,
-    trainer: Trainer,
-    on_epoch: OnEpoch | None,
-) -> Model:
-    """Return the model for all tickers as of the session before the holdout, trained unless it is stored."""
-    universe = read_universe(job, scope, history).before(split.held_out[0])
-    bars = universe.training(job.spec.train_sessions)
-    if train_from is not None:
-        bars = {name: later for name, known in bars.items() if len(later := known.loc[pd.Timestamp(train_from) :])}
+def _make_request(job: Job, holdout: Holdout, span: Span, split: Split) -> TrainingRequest:
+    bars = read_universe(job).before(split.held_out[0]).training(job.spec.train_sessions)
+    if holdout.train_from is not None:
+        begin = pd.Timestamp(holdout.train_from)
+        bars = {name: later for name, known in bars.items() if len(later := known.loc[begin:])}
+    return make_request(
+        job.scope,
+        job.spec,
+        bars,
+        seed=job.settings.seed,
+        title=f"{job.scope.ticker or 'all tickers'}: {job.spec_name} model for the backtest of {span}",
+    )
+
+
+def _read_stored(job: Job, case: _Case) -> Backtest | None:
     with reading(job.engine) as connection:
-        stored = read_model(connection, name_model(job, scope, bars, parent=None))
-    if stored is not None and stored.weights:
-        return stored
-    model = train_model(job, scope, bars, trainer=trainer, on_epoch=on_epoch)
-    with writing(job.engine) as connection:
-        write_model(connection, model)
-    return model
+        return read_backtest(connection, _name(job, case))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Made:
-    """What is said of a backtest's training, and what it gave."""
+def _find_source(job: Job, case: _Case, fitted: Fitted | None) -> _Source:
+    model = case.model
+    if model is not None:
+        return _Source(
+            forecaster=restore(model), trained_from=model.trained_from, cutoff=model.cutoff, losses=[model.loss]
+        )
+    if case.request is None or fitted is None:
+        raise HoldoutError(f"{job.ticker}: there is no model to backtest {case.span} with")
+    model = make_model(case.request, fitted, trained_at=job.now)
+    if job.spec.scope == "market":
+        with writing(job.engine) as connection:
+            write_model(connection, model)
+    return _Source(
+        forecaster=fitted.forecaster,
+        trained_from=model.trained_from,
+        cutoff=model.cutoff,
+        losses=[model.loss] if job.spec.scope == "market" else fitted.forecaster.epoch_losses,
+    )
 
-    trained_from: date
-    cutoff: date
-    training_sessions: int
-    windows: int
-    losses: Sequence[float]
-    forecasts: pd.DataFrame
-    metrics: Mapping[str, Mapping[str, float]]
 
-
-def _read(job: Job, backtest_id: str) -> Backtested | None:
-    with reading(job.engine) as connection:
-        stored = read_backtest(connection, backtest_id)
-    return None if stored is None else Backtested(backtest=stored, new=False)
-
-
-def _keep(job: Job, history: History, holdout: Span, backtest_id: str, made: _Made) -> Backtested:
-    backtest = Backtest(
-        backtest_id=backtest_id,
+def _make_backtest(job: Job, case: _Case, source: _Source) -> Backtest:
+    bars, split = job.history.bars, case.split
+    said = source.forecaster.forecast_known(bars, split.held_out, target=job.target)
+    forecasts = compare_with_baselines(split, bars["close"], said)
+    others: dict[str, pd.DataFrame] = {}
+    if job.spec.has_intervals:
+        others = make_volatility_benchmarks(bars, split.held_out, target=job.target)
+    return Backtest(
+        backtest_id=_name(job, case),
         ticker=job.ticker,
         spec=job.spec_name,
         target=job.target,
-        trained_from=made.trained_from,
-        cutoff=made.cutoff,
-        holdout=holdout,
+        trained_from=source.trained_from,
+        cutoff=source.cutoff,
+        holdout=case.span,
         seed=job.settings.seed,
-        epochs=job.spec.epochs,
-        training_sessions=made.training_sessions,
-        windows=made.windows,
-        losses=list(made.losses),
-        created_at=history.clock(job),
-        forecasts=made.forecasts,
-        metrics=made.metrics,
-        verdict=find_verdict(made.forecasts, target=job.target).words,
+        epochs=job.spec.count_epochs(warm=False),
+        training_sessions=len(bars.loc[pd.Timestamp(source.trained_from) : pd.Timestamp(source.cutoff)]),
+        windows=source.forecaster.windows,
+        losses=list(source.losses),
+        created_at=job.clock,
+        forecasts=forecasts,
+        metrics=compute_scores(forecasts, spec=job.spec_name, others=others),
+        verdict=find_verdict(forecasts, target=job.target).words,
     )
-    with writing(job.engine) as connection:
-        write_backtest(connection, backtest)
-    return Backtested(backtest=backtest, new=True)
 
 
-def _name(job: Job, history: History, split: Split, *, made_by: dict[str, str]) -> str:
+def _name(job: Job, case: _Case) -> str:
+    """Name a backtest by everything that makes it."""
+    split = case.split
     sessions = split.inputs.index
     return make_id(
         job.ticker,
@@ -210,12 +241,10 @@ def _name(job: Job, history: History, split: Split, *, made_by: dict[str, str]) 
         job.spec_name,
         split.sessions.first,
         made_of={
-            "spec": describe_config(job.spec),
-            "seed": job.settings.seed,
-            **made_by,
+            "model": case.model_id,
             "inputs": hash_values(split.inputs.to_numpy()),
-            "closes": hash_values(history.bars["close"].reindex(sessions).to_numpy()),
-            "sessions": [str(split.training.index[0]), str(sessions[0]), str(sessions[-1])],
+            "closes": hash_values(job.history.bars["close"].reindex(sessions).to_numpy()),
+            "sessions": [str(sessions[0]), str(sessions[-1])],
             "versions": networks.versions(),
         },
     )

@@ -1,4 +1,4 @@
-"""Try a candidate beside the models in use, on sessions that none of them was trained on, and decide."""
+"""Try a newly trained model beside those in use, on sessions that none of them was trained on, and decide."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -11,15 +11,15 @@ import pandas as pd
 from stockrnn.errors import DamagedModelError
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.evaluation.metrics import pinball_losses
-from stockrnn.models.forecaster import Fitted
+from stockrnn.models.forecaster import Forecaster
 from stockrnn.models.registry import restore
-from stockrnn.steps.job import Job
+from stockrnn.steps.run import Job
 from stockrnn.steps.universe import Universe
 from stockrnn.store.engine import reading
 from stockrnn.store.models import read_model
 from stockrnn.store.promotions import IN_USE
 from stockrnn.training.promotion import Decision, choose_champions, decide_promotion, find_fault, refuse
-from stockrnn.types import Model, Promotion, Scope, Target
+from stockrnn.types import Model, Promotion, Target
 from stockrnn.types.hashing import make_id
 
 _KEY = ["ticker", "session"]
@@ -27,14 +27,13 @@ _KEY = ["ticker", "session"]
 
 def evaluate_challenger(
     job: Job,
-    scope: Scope,
     universe: Universe,
-    candidate: Model,
+    challenger: Model,
     *,
     champion: Model | None,
     decisions: Sequence[Promotion],
 ) -> Promotion:
-    """Decide whether a candidate comes into use.
+    """Decide whether a model that was just trained comes into use.
 
     Parameters
     ----------
@@ -43,9 +42,9 @@ def evaluate_challenger(
     decisions
         Those on the scope in the past year, newest first.
     """
-    latest = max(model.cutoff for model in (candidate, champion) if model is not None)
+    latest = max(model.cutoff for model in (challenger, champion) if model is not None)
     sessions = universe.trial[universe.trial > pd.Timestamp(latest)]
-    tried = forecast_trial(restore(candidate), universe.bars, sessions, target=scope.target)
+    tried = forecast_trial(restore(challenger), universe.bars, sessions, target=job.target)
     fault = find_fault(tried)
     if fault is not None:
         decision = refuse(fault)
@@ -59,18 +58,18 @@ def evaluate_challenger(
         decision = decide_promotion(trial_losses(tried), references, clusters=clusters, margin=job.spec.margin)
         if not references and any(one.decision in IN_USE for one in decisions):
             decision = replace(decision, reason="no earlier model can forecast the prices as they are now")
-    return _write_down(job, scope, universe, candidate, champion=champion, decision=decision)
+    return _describe(job, universe, challenger, champion=champion, decision=decision)
 
 
 def forecast_trial(
-    fitted: Fitted, bars: Mapping[str, pd.DataFrame], sessions: pd.DatetimeIndex, *, target: Target
+    forecaster: Forecaster, bars: Mapping[str, pd.DataFrame], sessions: pd.DatetimeIndex, *, target: Target
 ) -> pd.DataFrame:
     """Forecast the sessions of a trial for every ticker.
 
     Returns
     -------
     DataFrame
-        Index `ticker` and `session`; columns as of `Fitted.forecast_known`, with `actual` and `last_close`, in quote
+        Index `ticker` and `session`; columns as of `Forecaster.forecast_known`, with `actual` and `last_close`, in quote
         currency.
     """
     tables = []
@@ -78,7 +77,7 @@ def forecast_trial(
         held_out = pd.DatetimeIndex(known.index[known.index.isin(sessions)])
         if len(held_out) == 0:
             continue
-        table = fitted.forecast_known(known, held_out, target=target)
+        table = forecaster.forecast_known(known, held_out, target=target)
         last_close = known["close"].shift(1).reindex(table.index)
         tables.append(table.assign(ticker=ticker, actual=known[target].reindex(table.index), last_close=last_close))
     if not tables:
@@ -101,7 +100,7 @@ def trial_losses(tried: pd.DataFrame) -> np.ndarray:
 def _compute_champion_losses(
     job: Job, universe: Universe, tried: pd.DataFrame, *, champion: Model, decisions: Sequence[Promotion]
 ) -> dict[str, np.ndarray]:
-    """Return the losses of the champions of a year on the forecasts that the candidate made.
+    """Return the losses of the champions of a year on the forecasts that the challenger made.
 
     One that has seen some of the sessions, whose weights are gone, or which can't forecast all of them, says nothing.
     """
@@ -127,18 +126,18 @@ def _read(job: Job, model_id: str) -> Model | None:
         return read_model(connection, model_id)
 
 
-def _write_down(
-    job: Job, scope: Scope, universe: Universe, candidate: Model, *, champion: Model | None, decision: Decision
+def _describe(
+    job: Job, universe: Universe, challenger: Model, *, champion: Model | None, decision: Decision
 ) -> Promotion:
-    known_through = universe.known_through
-    evidence = asdict(decision) | {"by": "training", "mode": candidate.config["mode"], "margin": job.spec.margin}
+    scope, known_through = job.scope, universe.known_through
+    evidence = asdict(decision) | {"by": "training", "mode": challenger.config["mode"], "margin": job.spec.margin}
     return Promotion(
-        promotion_id=make_id(candidate.model_id, known_through, made_of={"as_of": job.as_of}),
+        promotion_id=make_id(challenger.model_id, known_through, made_of={"as_of": job.as_of}),
         spec=scope.spec,
-        target=scope.target,
+        target=job.target,
         ticker=scope.ticker,
         market=scope.market,
-        model_id=candidate.model_id,
+        model_id=challenger.model_id,
         previous_model_id=champion.model_id if champion else None,
         decision="promoted" if decision.promoted else "rejected",
         reason=decision.reason,

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from stockrnn.errors import PriceSourceError, StockrnnError
-from stockrnn.market.calendars import calendar_at
+from stockrnn.models.registry import nightly_specs, read_specs
 from stockrnn.settings import Settings
 from stockrnn.sources.yahoo import YahooClient
+from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_clock
-from stockrnn.store.instruments import read_calendar_name, read_tickers
+from stockrnn.store.instruments import read_tickers
 from stockrnn.store.migrate import current_revision, head_revision, open_store
 
 Health: TypeAlias = Literal["ok", "warning", "problem"]
@@ -51,6 +52,7 @@ def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> It
     else:
         yield _named("database", lambda: _look_at_database(engine))
         yield _named("clock", lambda: _look_at_clock(engine, now))
+        yield _named("specs", lambda: _look_at_specs(settings))
         yield _named("calendars", lambda: _look_at_calendars(settings, engine, now))
         engine.dispose()
     yield _named("disk", lambda: _look_at_disk(settings))
@@ -85,12 +87,16 @@ def _look_at_clock(engine: Engine, now: datetime) -> tuple[Health, str]:
     return "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC, the database agrees"
 
 
+def _look_at_specs(settings: Settings) -> tuple[Health, str]:
+    return "ok", f"{', '.join(sorted(read_specs(settings)))}; nightly: {', '.join(nightly_specs(settings)) or 'none'}"
+
+
 def _look_at_calendars(settings: Settings, engine: Engine, now: datetime) -> tuple[Health, str]:
     with reading(engine) as connection:
         tickers = settings.tickers or read_tickers(connection, simulated=False)
-        names = {settings.calendars.get(one) or read_calendar_name(connection, one) or "XNYS" for one in tickers}
-    following = [f"{name} {calendar_at(name, now).next_to_open(now)}" for name in sorted(names or {"XNYS"})]
-    return "ok", f"{len(tickers)} tickers; next sessions: {', '.join(following)}"
+        found = [find_calendar(connection, settings, one, as_of=now) for one in tickers]
+    following = sorted({f"{calendar.name} {calendar.next_to_open(now)}" for calendar in found})
+    return "ok", f"{len(tickers)} tickers; next sessions: {', '.join(following) or '-'}"
 
 
 def _look_at_disk(settings: Settings) -> tuple[Health, str]:

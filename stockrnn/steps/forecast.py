@@ -10,10 +10,8 @@ import pandas as pd
 from stockrnn.errors import ModelMissingError, NotEnoughHistoryError
 from stockrnn.evaluation.baselines import DRIFT_SESSIONS, make_baselines
 from stockrnn.evaluation.intervals import VOLATILITY_SESSIONS, conformal_intervals, normalized_errors, volatility
-from stockrnn.models.features import WARM_UP
 from stockrnn.models.registry import restore
-from stockrnn.steps.job import History, Job, read_history
-from stockrnn.steps.universe import find_scope
+from stockrnn.steps.run import History, Job
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import read_clock, read_forecast, write_forecast
 from stockrnn.store.promotions import read_champion
@@ -59,7 +57,7 @@ def forecast_next(job: Job) -> Issued:
     ------
     UnknownTickerError, NotEnoughHistoryError, MissingTargetError, ModelMissingError, DamagedModelError
     """
-    history = read_history(job)
+    history = job.history
     with reading(job.engine) as connection:
         slot = _find_slot(job, history, database=read_clock(connection))
         standing = read_forecast(
@@ -70,20 +68,14 @@ def forecast_next(job: Job) -> Issued:
             cutoff=slot.cutoff,
             kind=slot.kind,
         )
-        model = read_champion(connection, find_scope(job, history), as_of=job.as_of, cutoff=slot.cutoff)
+        model = read_champion(connection, job.scope, as_of=job.as_of, cutoff=slot.cutoff)
     if standing is not None:
         return Issued(forecast=standing, new=False, sessions_behind=history.sessions_behind)
     if model is None:
         raise ModelMissingError(job.ticker, job.spec_name, slot.cutoff)
+    key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name}
     with reading(job.engine) as connection:
-        errors = read_past_errors(
-            connection,
-            ticker=job.ticker,
-            target=job.target,
-            spec=job.spec_name,
-            cutoff=slot.cutoff,
-            known_at=slot.issued_at,
-        )
+        errors = read_past_errors(connection, **key, cutoff=slot.cutoff, known_at=slot.issued_at)
     forecast = _issue(job, history, model, slot, errors)
     with writing(job.engine) as connection:
         standing = write_forecast(connection, forecast)
@@ -101,7 +93,7 @@ def _find_slot(job: Job, history: History, *, database: datetime) -> _Slot:
     # the database stamps the row, so its clock has to agree that the session has not opened
     clock = job.as_of if history.simulated else max(job.now, database)
     kind = decide_kind(as_of=job.as_of, clock=clock, opens_at=opens_at)
-    return _Slot(history.cutoff, session, opens_at, kind, history.clock(job))
+    return _Slot(history.cutoff, session, opens_at, kind, job.clock)
 
 
 def _issue(job: Job, history: History, model: Model, slot: _Slot, errors: pd.DataFrame) -> Forecast:
@@ -110,7 +102,7 @@ def _issue(job: Job, history: History, model: Model, slot: _Slot, errors: pd.Dat
         model, history.bars, errors, target=job.target, days_ahead=(slot.target_session - slot.cutoff).days
     )
     if computed is None:
-        needed = WARM_UP if model.ticker is None else model.lookback
+        needed = job.spec.min_sessions
         raise NotEnoughHistoryError(job.ticker, found=len(history.bars), needed=needed, through=slot.cutoff)
     return Forecast(
         forecast_id=f"{job.ticker}-{job.target}-{job.spec_name}-{slot.cutoff}-{slot.kind}",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 
 from stockrnn.evaluation.standings import compare_with_benchmarks
 from stockrnn.evaluation.verdicts import format_p
-from stockrnn.models.spec import QuantileSpec
+from stockrnn.models.registry import read_specs
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.promotions import IN_USE, read_all_promotions
@@ -21,7 +21,7 @@ _REFUSED = 3
 
 
 def monitor_models(settings: Settings, engine: Engine, *, as_of: datetime, simulated: bool) -> tuple[str, ...]:
-    """Return what is to be said of the models in use at `as_of`, a line each.
+    """Return what is to be said of the models in use at `as_of`, one line each.
 
     A model that serves one ticker is judged by its live forecasts of a year, one for all by those of all tickers.
     """
@@ -37,8 +37,9 @@ def _find_bad_records(
 ) -> Iterator[str]:
     errors = read_live_errors(connection, target=settings.target, through=as_of.date(), simulated=simulated)
     recent = errors[pd.to_datetime(errors["session"]) >= pd.Timestamp((as_of - _SPAN).date())]
+    shared_specs = {name for name, spec in read_specs(settings).items() if spec.scope == "market"}
     for spec, rows in recent.groupby("spec", sort=True):
-        shared = isinstance(settings.specs.get(str(spec)), QuantileSpec)
+        shared = spec in shared_specs
         groups = [("all tickers", rows)] if shared else list(rows.groupby("ticker", sort=True))
         for name, group in groups:
             verdict = compare_with_benchmarks(group, target=settings.target)
@@ -57,7 +58,7 @@ def _find_old_models(
     market = "simulated" if simulated else "real"
     spans = {
         name: max(count_sessions(spec.max_age), _REFUSED * count_sessions(spec.every))
-        for name, spec in settings.specs.items()
+        for name, spec in read_specs(settings).items()
         if spec.nightly and spec.mode == "full"
     }
     seen: set[str] = set()

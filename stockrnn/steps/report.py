@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from stockrnn.errors import NothingToReportError, StoreError
 from stockrnn.evaluation.standings import rank_models
 from stockrnn.settings import Settings
-from stockrnn.steps.job import Job, read_history
+from stockrnn.steps.run import Job
 from stockrnn.store.backtests import read_latest_backtest
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_latest_forecast
@@ -36,7 +36,7 @@ def write_report(job: Job) -> Path:
     """
     from stockrnn.report.png import draw_report
 
-    history = read_history(job)
+    history = job.history
     forecast, backtest, record = _read_results(job, history.cutoff)
     forecast = forecast and _rebase(forecast, history.bars["close"])
     if forecast is None and backtest is None:

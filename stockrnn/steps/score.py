@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.evaluation.metrics import pinball
-from stockrnn.steps.job import History, Job, read_history
+from stockrnn.steps.run import History, Job
 from stockrnn.store.engine import writing
 from stockrnn.store.scores import (
     has_bar_by,
@@ -43,8 +43,7 @@ def score_forecasts(job: Job) -> Scored:
     ------
     UnknownTickerError, NotEnoughHistoryError
     """
-    history = read_history(job)
-    clock = history.clock(job)
+    history, clock = job.history, job.clock
     with writing(job.engine) as connection:
         rows = read_to_score(connection, job.ticker, through=history.cutoff)
         write_scores(connection, [make_score(row._asdict(), clock=clock) for row in rows])

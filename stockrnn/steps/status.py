@@ -9,12 +9,12 @@ from sqlalchemy import Connection, Engine
 
 from stockrnn.evaluation.standings import compare_with_benchmarks
 from stockrnn.evaluation.verdicts import Verdict
-from stockrnn.market.calendars import calendar_at
 from stockrnn.settings import Settings
 from stockrnn.steps.model_monitoring import monitor_models
+from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_last_cutoff
-from stockrnn.store.instruments import read_calendar_name, read_inactive_tickers, read_span, read_tickers
+from stockrnn.store.instruments import read_inactive_tickers, read_span, read_tickers
 from stockrnn.store.record import read_live_record
 from stockrnn.store.runs import Run, read_last_run
 
@@ -103,7 +103,7 @@ def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str],
 def _look_at_one(
     connection: Connection, settings: Settings, ticker: str, *, now: datetime, due: datetime
 ) -> TickerStatus:
-    calendar = calendar_at(read_calendar_name(connection, ticker) or "XNYS", now)
+    calendar = find_calendar(connection, settings, ticker, as_of=now)
     last_cutoff = read_last_cutoff(connection, ticker)
     last_due = calendar.last_closed(due)
     missed = len(calendar.sessions(last_cutoff, last_due)) - 1 if last_cutoff else 1

@@ -1,24 +1,22 @@
-"""Which tickers and which specs a run is about."""
+"""Which tickers a run is about."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from stockrnn.errors import UsageError
-from stockrnn.market.calendars import calendar_at
-from stockrnn.market.symbols import calendar_name
 from stockrnn.settings import Settings
-from stockrnn.sources.simulated import DEMO_TICKERS
+from stockrnn.sources.source import Source
+from stockrnn.steps.run import Run
 from stockrnn.store.engine import reading
-from stockrnn.store.instruments import read_calendar_name, read_inactive_tickers, read_tickers
-from stockrnn.types import SourceName
+from stockrnn.store.instruments import read_inactive_tickers, read_tickers
 
 _DAY = timedelta(hours=24)
 
 
 def choose_tickers(
-    settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: SourceName
+    settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: Source
 ) -> list[str]:
     """Return the tickers asked for, else those of the settings, else all in the store that the source serves.
 
@@ -31,8 +29,8 @@ def choose_tickers(
     """
     if tickers:
         return list(dict.fromkeys(tickers))
-    if source == "simulated":
-        return list(DEMO_TICKERS)
+    if source.default_tickers:
+        return list(source.default_tickers)
     with reading(engine) as connection:
         stored = read_tickers(connection, simulated=False)
         inactive = read_inactive_tickers(connection)
@@ -45,33 +43,13 @@ def choose_tickers(
     return chosen
 
 
-def choose_specs(settings: Settings, spec: str | None, *, epochs: int | None) -> tuple[Settings, tuple[str, ...]]:
-    """Return the specs of a night, the one named or all that are nightly, and settings in which they train `epochs`.
-
-    Raises
-    ------
-    UnknownSpecError
-        There is none of that name.
-    UsageError
-        None is named, and none is nightly.
-    """
-    names = (spec,) if spec else settings.nightly_specs
-    if not names:
-        raise UsageError("no spec is nightly: set nightly = true for one in stockrnn.toml, or name one with --spec")
-    for name in names:
-        settings = settings.with_epochs(name, epochs)
-    return settings, names
-
-
-def had_session(settings: Settings, engine: Engine, tickers: Sequence[str], *, as_of: datetime) -> bool:
-    """Whether the exchange of any of the tickers closed a session in the 24 hours up to `as_of`.
+def had_session(run: Run, tickers: Sequence[str]) -> bool:
+    """Whether the exchange of any of the tickers closed a session in the 24 hours up to the run's moment.
 
     Raises
     ------
     UnknownCalendarError
     """
-    with reading(engine) as connection:
-        stored = {ticker: read_calendar_name(connection, ticker) for ticker in tickers}
-    names = {settings.calendars.get(ticker) or name or calendar_name(ticker) for ticker, name in stored.items()}
-    calendars = [calendar_at(name, as_of) for name in names]
-    return any(as_of - calendar.closes_at(calendar.last_closed(as_of)) <= _DAY for calendar in calendars)
+    calendars = {calendar.name: calendar for calendar in map(run.calendar, tickers)}
+    as_of = run.as_of
+    return any(as_of - calendar.closes_at(calendar.last_closed(as_of)) <= _DAY for calendar in calendars.values())

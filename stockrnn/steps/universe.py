@@ -1,20 +1,18 @@
 """What a model serves and learns from: one ticker, or all of a market."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
 from stockrnn.errors import NotEnoughHistoryError, UnknownTickerError
-from stockrnn.models.spec import QuantileSpec
-from stockrnn.steps.job import History, Job, read_history
+from stockrnn.steps.run import Job, Run
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_tickers
-from stockrnn.types import Scope
 
-_SHORTEST = 5
+_TRIAL_PART = 5
 """Of a short history, a fifth is kept for the trial."""
 
 
@@ -40,45 +38,40 @@ class Universe:
 
     def before(self, session: pd.Timestamp) -> "Universe":
         """Return what was known before a session, all of it to train on."""
-        cut = {name: bars[bars.index < session] for name, bars in self.bars.items()}
+        cut = {name: _cut(bars, session) for name, bars in self.bars.items()}
         return Universe(bars={name: bars for name, bars in cut.items() if len(bars)}, trial=self.trial[:0])
 
     def training(self, sessions: int) -> dict[str, pd.DataFrame]:
         """Return the last `sessions` bars of each ticker before the trial; a ticker without one is left out."""
-        end = self.trial[0] if len(self.trial) else None
-        cut = {name: bars if end is None else bars[bars.index < end] for name, bars in self.bars.items()}
+        cut = {name: _cut(bars, self.trial[0]) if len(self.trial) else bars for name, bars in self.bars.items()}
         return {name: bars.iloc[-sessions:] for name, bars in cut.items() if len(bars)}
 
 
-def find_scope(job: Job, history: History) -> Scope:
-    """Return what the job's model serves."""
-    return Scope(
-        spec=job.spec_name,
-        target=job.target,
-        ticker=None if isinstance(job.spec, QuantileSpec) else job.ticker,
-        market="simulated" if history.simulated else "real",
-    )
-
-
-def read_universe(job: Job, scope: Scope, history: History) -> Universe:
+def read_universe(job: Job) -> Universe:
     """Read the prices that the job's model is trained and tried on.
 
     A model for all is trained on the tickers of the settings, else on all that are stored, inactive ones too: what
     happened to them is as true as what happens to others.
     """
+    scope = job.scope
     if scope.ticker is not None:
-        bars = {job.ticker: history.bars}
+        bars = {job.ticker: job.history.bars}
     else:
         with reading(job.engine) as connection:
             stored = read_tickers(connection, simulated=scope.market == "simulated")
         named = [ticker for ticker in stored if ticker in job.settings.tickers]
-        bars = {ticker: known for ticker in named or stored if (known := _read_bars(job, ticker)) is not None}
+        bars = {ticker: known for ticker in named or stored if (known := _read_bars(job.run, ticker)) is not None}
     return Universe(bars=bars, trial=_split_trial(job, bars))
 
 
-def _read_bars(job: Job, ticker: str) -> pd.DataFrame | None:
+def _cut(bars: pd.DataFrame, session: pd.Timestamp) -> pd.DataFrame:
+    """Return the bars before a session, as a view."""
+    return bars.iloc[: bars.index.searchsorted(session)]
+
+
+def _read_bars(run: Run, ticker: str) -> pd.DataFrame | None:
     try:
-        return read_history(replace(job, ticker=ticker)).bars
+        return run.history(ticker).bars
     except (NotEnoughHistoryError, UnknownTickerError):
         return None
 
@@ -89,5 +82,5 @@ def _split_trial(job: Job, bars: Mapping[str, pd.DataFrame]) -> pd.DatetimeIndex
         return pd.DatetimeIndex([])
     sessions = pd.DatetimeIndex(np.unique(np.concatenate([known.index.to_numpy() for known in bars.values()])))
     spare = len(sessions) - job.spec.lookback - 1
-    count = max(min(job.spec.trial_sessions, len(sessions) // _SHORTEST, spare), 0)
+    count = max(min(job.spec.trial_sessions, len(sessions) // _TRIAL_PART, spare), 0)
     return sessions[len(sessions) - count :]

@@ -1,9 +1,7 @@
-"""Walk forward: a fold a month, each trained up to its month's cutoff, spread over processes of one thread each."""
+"""Walk forward: one fold per month, each with a model trained up to its month's cutoff."""
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,11 +13,12 @@ from stockrnn.evaluation.intervals import add_intervals
 from stockrnn.evaluation.standings import compare_with_benchmarks, find_errors
 from stockrnn.evaluation.verdicts import Verdict
 from stockrnn.evaluation.volatility_benchmarks import make_volatility_benchmarks
-from stockrnn.models.spec import PriceSpec
-from stockrnn.steps.backtest import backtest_holdout
-from stockrnn.steps.job import Job, read_history
+from stockrnn.steps.backtest import Backtested, Holdout, backtest, plan
+from stockrnn.steps.run import Job
 from stockrnn.store.backtests import read_backtest, write_backtest
 from stockrnn.store.engine import reading, writing
+from stockrnn.training.requests import TrainingRequest
+from stockrnn.training.trainer import Trainer
 from stockrnn.types import Backtest, Span, Target, months_between
 from stockrnn.types.hashing import make_id
 
@@ -49,7 +48,7 @@ OnFold = Callable[[FoldDone], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """What a walk gave: a backtest a ticker over all its folds, and why some tickers have none."""
+    """What a walk gave: one backtest per ticker over all its folds, and why some tickers have none."""
 
     backtests: tuple[Backtest, ...]
     failures: dict[str, str]
@@ -57,112 +56,120 @@ class Walked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fold:
-    """One month of one ticker; goes to another process, so it holds no connection."""
+    """One month of one ticker, and the training that it needs."""
 
     job: Job
+    holdout: Holdout
     month: Span
-    train_from: date | None
+    request: TrainingRequest | None
+    error: str | None
 
 
 def walk_forward(
     jobs: Sequence[Job],
-    holdout: Span,
+    span: Span,
     *,
-    processes: int,
+    trainer: Trainer,
     train_from: date | None = None,
     on_fold: OnFold | None = None,
 ) -> Walked:
-    """Backtest every month of `holdout` for every job, then score each ticker over all of them.
+    """Backtest every month of `span` for every job, then score each ticker over all of them.
 
     A month that is stored already is not computed again, so a walk that was stopped goes on where it was. Each fold
-    depends on its own data alone: the numbers are the same for any number of processes.
-
-    Parameters
-    ----------
-    processes
-        How many to run side by side, each on one thread.
+    depends on its own data alone: the numbers are the same however many trainings run at a time.
     """
-    months = months_between(holdout)
-    folds = [_Fold(job=job, month=month, train_from=train_from) for job in jobs for month in months]
+    months = months_between(span)
+    folds = [_plan_fold(job, month, train_from) for job in jobs for month in months]
+    trainer.begin(*(fold.request for fold in folds if fold.request is not None))
     found: dict[tuple[str, date], str] = {}
     failures: dict[str, str] = {}
-    for fold, backtest_id, error, progress in _run_all(folds, processes=processes):
-        if error is None:
-            found[fold.job.ticker, fold.month.first] = backtest_id
+    for fold, result, progress in _run_all(folds, trainer):
+        if isinstance(result, Backtested):
+            found[fold.job.ticker, fold.month.first] = result.backtest.backtest_id
         else:
-            failures.setdefault(fold.job.ticker, error)
+            failures.setdefault(fold.job.ticker, result)
         if on_fold:
             on_fold(progress)
     done = [job for job in jobs if job.ticker not in failures]
-    backtests = [_join(job, holdout, [found[job.ticker, month.first] for month in months]) for job in done]
+    backtests = [_join(job, span, [found[job.ticker, month.first] for month in months]) for job in done]
     return Walked(backtests=tuple(backtests), failures=failures)
 
 
 def compare_tickers_together(backtests: Sequence[Backtest], *, target: Target) -> Verdict:
-    """Judge several tickers at once: errors relative to the last close, those of one session as one cluster."""
+    """Compare several tickers at once: errors relative to the last close, those of one session as one cluster."""
     return compare_with_benchmarks(pd.concat([find_errors(backtest) for backtest in backtests]), target=target)
 
 
-def _run_all(folds: Sequence[_Fold], *, processes: int) -> Iterator[tuple[_Fold, str, str | None, FoldDone]]:
-    started = time.monotonic()
-    # spawned, not forked: TensorFlow's threads do not survive a fork
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=min(processes, len(folds)), mp_context=context) as pool:
-        futures: dict[Future[tuple[str, str | None]], _Fold] = {pool.submit(_run_fold, fold): fold for fold in folds}
-        for done, future in enumerate(as_completed(futures), 1):
-            fold = futures[future]
-            backtest_id, error = future.result()
-            left = (time.monotonic() - started) / done * (len(folds) - done)
-            yield (
-                fold,
-                backtest_id,
-                error,
-                FoldDone(
-                    ticker=fold.job.ticker,
-                    month=fold.month,
-                    done=done,
-                    total=len(folds),
-                    seconds_left=left,
-                    error=error,
-                ),
-            )
-
-
-def _run_fold(fold: _Fold) -> tuple[str, str | None]:
-    """Test one month; an error goes back as its words, since not every exception can be sent."""
+def _plan_fold(job: Job, month: Span, train_from: date | None) -> _Fold:
+    holdout = Holdout(span=month, train_from=train_from)
+    request, error = None, None
     try:
-        done = backtest_holdout(fold.job, fold.month, train_from=fold.train_from)
+        request = plan(job, holdout)
+    except StockrnnError as problem:
+        error = str(problem)
+    return _Fold(job=job, holdout=holdout, month=month, request=request, error=error)
+
+
+def _run_all(folds: Sequence[_Fold], trainer: Trainer) -> Iterator[tuple[_Fold, Backtested | str, FoldDone]]:
+    started = time.monotonic()
+    for done, fold in enumerate(folds, 1):
+        result = _run(fold, trainer)
+        left = (time.monotonic() - started) / done * (len(folds) - done)
+        yield (
+            fold,
+            result,
+            FoldDone(
+                ticker=fold.job.ticker,
+                month=fold.month,
+                done=done,
+                total=len(folds),
+                seconds_left=left,
+                error=result if isinstance(result, str) else None,
+            ),
+        )
+
+
+def _run(fold: _Fold, trainer: Trainer) -> Backtested | str:
+    """Test one month; return why it can't be where it can't."""
+    if fold.error is not None:
+        return fold.error
+    try:
+        return backtest(fold.job, trainer, fold.holdout, planned=fold.request)
     except StockrnnError as error:
-        return "", str(error)
-    finally:
-        fold.job.engine.dispose()
-    return done.backtest.backtest_id, None
+        return str(error)
 
 
-def _join(job: Job, holdout: Span, backtest_ids: Sequence[str]) -> Backtest:
+def _join(job: Job, span: Span, backtest_ids: Sequence[str]) -> Backtest:
     """Put the folds of a ticker in a row: intervals then rest on all earlier folds, tests on all sessions."""
-    name = make_id(job.ticker, job.target, job.spec_name, holdout.first, made_of={"folds": list(backtest_ids)})
+    name = make_id(job.ticker, job.target, job.spec_name, span.first, made_of={"folds": list(backtest_ids)})
     with reading(job.engine) as connection:
         standing = read_backtest(connection, name)
         folds = [fold for key in backtest_ids if (fold := read_backtest(connection, key)) is not None]
     if standing is not None or len(folds) == 1:
         return standing or folds[0]
+    joined = _make_walk(job, span, name, folds)
+    with writing(job.engine) as connection:
+        write_backtest(connection, joined)
+    return joined
+
+
+def _make_walk(job: Job, span: Span, name: str, folds: Sequence[Backtest]) -> Backtest:
     forecasts = pd.concat([fold.forecasts for fold in folds])
     others: dict[str, pd.DataFrame] = {}
-    if isinstance(job.spec, PriceSpec):
-        forecasts = add_intervals(forecasts)
-    else:
+    if job.spec.has_intervals:
         sessions = pd.DatetimeIndex(forecasts.index)
-        others = make_volatility_benchmarks(read_history(job).bars, sessions, target=job.target)
+        others = make_volatility_benchmarks(job.history.bars, sessions, target=job.target)
+    else:
+        forecasts = add_intervals(forecasts)
     first = folds[0]
-    joined = Backtest(
+    return Backtest(
         backtest_id=name,
         ticker=job.ticker,
         spec=job.spec_name,
         target=job.target,
         trained_from=first.trained_from,
         cutoff=first.cutoff,
-        holdout=holdout,
+        holdout=span,
         folds=len(folds),
         seed=first.seed,
         epochs=first.epochs,
@@ -174,6 +181,3 @@ def _join(job: Job, holdout: Span, backtest_ids: Sequence[str]) -> Backtest:
         metrics=compute_scores(forecasts, spec=job.spec_name, others=others),
         verdict=find_verdict(forecasts, target=job.target).words,
     )
-    with writing(job.engine) as connection:
-        write_backtest(connection, joined)
-    return joined

@@ -1,0 +1,50 @@
+"""What the specs of recurrent networks have in common."""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, field_validator
+
+from stockrnn import networks
+from stockrnn.models.spec import Spec
+
+
+_WARM = frozenset({"warm_epochs", "warm_learning_rate"})
+
+
+class RecurrentSpec(Spec):
+    """A recurrent network, trained in epochs. The defaults are the tutorial's.
+
+    `cell` is the recurrent unit. A warm training goes on from the weights in use for `warm_epochs` at
+    `warm_learning_rate`.
+    """
+
+    policy: ClassVar[frozenset[str]] = Spec.policy | _WARM
+
+    cell: str = "lstm"
+    layers: int = Field(default=4, ge=1, le=16)
+    units: int = Field(default=45, ge=1, le=1024)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    epochs: int = Field(default=100, ge=1, le=100_000)
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    learning_rate: float = Field(default=0.001, gt=0, le=1)
+    warm_epochs: int = Field(default=5, ge=1, le=100_000)
+    warm_learning_rate: float = Field(default=0.0003, gt=0, le=1)
+
+    @field_validator("cell")
+    @classmethod
+    def _check_cell(cls, cell: str) -> str:
+        if cell not in networks.cell_names():
+            raise ValueError(f"no cell {cell!r}; known: {', '.join(networks.cell_names())}")
+        return cell
+
+    def count_epochs(self, *, warm: bool) -> int:
+        """Return how many epochs a training of one member has at most."""
+        return self.warm_epochs if warm else self.epochs
+
+    def warm_config(self) -> dict[str, Any]:
+        """Return what else decides what a warm training gives, as JSON."""
+        return self.model_dump(mode="json", include=set(_WARM))
+
+    def with_epochs(self, epochs: int) -> Self:
+        """Return the spec with another number of epochs for trainings from scratch."""
+        return self.model_copy(update={"epochs": epochs})

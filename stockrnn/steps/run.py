@@ -1,0 +1,227 @@
+"""What steps work on: a run, and within it one ticker and one spec, with the prices known at its moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+
+import pandas as pd
+from sqlalchemy import Connection, Engine
+
+from stockrnn.errors import (
+    MissingTargetError,
+    NotEnoughHistoryError,
+    StalePricesError,
+    UnknownSpecError,
+    UnknownTickerError,
+)
+from stockrnn.market.calendars import Calendar, calendar_at
+from stockrnn.market.symbols import find_calendar_name
+from stockrnn.models.registry import read_specs
+from stockrnn.models.spec import Spec
+from stockrnn.settings import Settings
+from stockrnn.store.engine import reading
+from stockrnn.store.instruments import read_calendar_name, read_instrument
+from stockrnn.store.prices import is_simulated, read_bars
+from stockrnn.types import Scope, Target
+
+
+def find_calendar(connection: Connection, settings: Settings, ticker: str, *, as_of: datetime) -> Calendar:
+    """Return the ticker's calendar: the one of the settings, else the stored one, else by its symbol.
+
+    Raises
+    ------
+    UnknownCalendarError
+    """
+    stored = read_calendar_name(connection, ticker)
+    return calendar_at(find_calendar_name(ticker, named=settings.calendars, stored=stored), as_of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The prices of a ticker up to its cutoff.
+
+    Attributes
+    ----------
+    bars
+        Index `session`, columns `BAR_COLUMNS`; the last row is the cutoff's.
+    sessions_behind
+        Sessions later than the cutoff whose bars should be there at `as_of`: 0 when up to date.
+    simulated
+        The prices come from the simulated market, whose time is simulated too.
+    """
+
+    ticker: str
+    bars: pd.DataFrame
+    calendar: Calendar
+    currency: str | None
+    sessions_behind: int
+    simulated: bool
+
+    @property
+    def cutoff(self) -> date:
+        """The last session that a model or a forecast may know."""
+        return pd.Timestamp(self.bars.index[-1]).date()
+
+    def values(self, target: Target) -> pd.Series:
+        """Return the target's values, index `session`, no NaN; `MissingTargetError` where some are missing."""
+        column = self.bars[target]
+        if column.isna().any():
+            raise MissingTargetError(self.ticker, target, int(column.isna().sum()))
+        return column
+
+    def sessions_since(self, session: date) -> int:
+        """Return how many stored sessions are later than `session`."""
+        return int((self.bars.index > pd.Timestamp(session)).sum())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run over any number of tickers.
+
+    Attributes
+    ----------
+    as_of
+        The run's moment: nothing that closed later is looked at.
+    now
+        What the clock says; decides whether a forecast is live.
+    """
+
+    settings: Settings
+    engine: Engine
+    as_of: datetime
+    now: datetime
+    _histories: dict[str, History] = field(default_factory=dict, init=False, compare=False, repr=False)
+
+    @cached_property
+    def specs(self) -> dict[str, Spec]:
+        """The specs of the settings by their names."""
+        return read_specs(self.settings)
+
+    def job(self, ticker: str, spec_name: str | None = None) -> "Job":
+        """Return the part of the run that is one ticker and spec, by default the spec of the settings."""
+        return Job(run=self, ticker=ticker, spec_name=spec_name or self.settings.spec)
+
+    def jobs(self, tickers: Sequence[str], specs: Sequence[str]) -> list["Job"]:
+        """Return a job for each ticker and spec, those of one ticker together."""
+        return [self.job(ticker, spec) for ticker in tickers for spec in specs]
+
+    def calendar(self, ticker: str) -> Calendar:
+        """Return the ticker's calendar; see `find_calendar`."""
+        with reading(self.engine) as connection:
+            return find_calendar(connection, self.settings, ticker, as_of=self.as_of)
+
+    def history(self, ticker: str) -> History:
+        """Return what is known of a ticker at `as_of`; it is read once, until `forget` says that prices were written.
+
+        Raises
+        ------
+        UnknownTickerError
+            No price is stored.
+        NotEnoughHistoryError
+            None is stored of a session that had closed at `as_of`.
+        """
+        if ticker not in self._histories:
+            self._histories[ticker] = self._read_history(ticker)
+        return self._histories[ticker]
+
+    def forget(self, ticker: str) -> None:
+        """Read a ticker's history again when it is next asked for: its prices were written."""
+        self._histories.pop(ticker, None)
+
+    def _read_history(self, ticker: str) -> History:
+        with reading(self.engine) as connection:
+            instrument = read_instrument(connection, ticker)
+            bars = read_bars(connection, ticker)
+            simulated = is_simulated(connection, ticker)
+        if bars.empty:
+            raise UnknownTickerError(ticker)
+        calendar = self.calendar(ticker)
+        last_closed = calendar.last_closed(self.as_of)
+        known = bars.loc[: pd.Timestamp(last_closed)]
+        if known.empty:
+            raise NotEnoughHistoryError(ticker, found=0, needed=1, through=last_closed)
+        # the simulated market has its figures at the close
+        settled = calendar.last_settled(self.as_of, settle_hours=0 if simulated else self.settings.settle_hours)
+        behind = calendar.sessions(pd.Timestamp(known.index[-1]).date(), settled)
+        return History(
+            ticker=ticker,
+            bars=known,
+            calendar=calendar,
+            currency=instrument.currency if instrument else None,
+            sessions_behind=max(len(behind) - 1, 0),
+            simulated=simulated,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One ticker's and one spec's part of a run."""
+
+    run: Run
+    ticker: str
+    spec_name: str
+
+    @property
+    def settings(self) -> Settings:
+        """The run's settings."""
+        return self.run.settings
+
+    @property
+    def engine(self) -> Engine:
+        """The run's database."""
+        return self.run.engine
+
+    @property
+    def as_of(self) -> datetime:
+        """The run's moment."""
+        return self.run.as_of
+
+    @property
+    def now(self) -> datetime:
+        """What the clock says."""
+        return self.run.now
+
+    @property
+    def target(self) -> Target:
+        """The price column that is forecast."""
+        return self.settings.target
+
+    @property
+    def spec(self) -> Spec:
+        """The configuration of the model; `UnknownSpecError` if there is none of that name."""
+        specs = self.run.specs
+        if self.spec_name not in specs:
+            raise UnknownSpecError(self.spec_name, list(specs))
+        return specs[self.spec_name]
+
+    @property
+    def history(self) -> History:
+        """What is known of the ticker at `as_of`; raises what `Run.history` raises."""
+        return self.run.history(self.ticker)
+
+    @property
+    def clock(self) -> datetime:
+        """The ticker's own time: that of the clock, on the simulated market the simulated one."""
+        return self.as_of if self.history.simulated else self.now
+
+    @property
+    def scope(self) -> Scope:
+        """What the job's model serves."""
+        return Scope(
+            spec=self.spec_name,
+            target=self.target,
+            ticker=self.ticker if self.spec.scope == "ticker" else None,
+            market="simulated" if self.history.simulated else "real",
+        )
+
+    def require_fresh(self) -> None:
+        """Refuse prices that end before the last settled session: a forecast from them would come too late.
+
+        Raises
+        ------
+        StalePricesError, UnknownTickerError, NotEnoughHistoryError
+        """
+        behind = self.history.sessions_behind
+        if behind:
+            raise StalePricesError(self.ticker, last_session=self.history.cutoff, behind=behind)
