@@ -50,7 +50,7 @@ class TemporaryApi:
                 urllib.request.urlopen(f"{self.url}/health", timeout=5)  # noqa: S310  # the loopback
                 return
             time.sleep(0.1)
-        raise StockrnnError("Prefect could not run the night: its API did not start; 'stockrnn doctor' checks the rest")
+        raise StockrnnError(f"Prefect could not run the night: its API did not answer within {seconds:.0f} s")
 
     def stop(self) -> None:
         """End it, and wait until it has ended."""

@@ -111,7 +111,8 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
 def describe_problems(error: ValidationError, *, within: tuple[str, ...] = ()) -> str:
     """Say in one line which settings are not allowed and why; `within` is the table that was checked."""
     problems = (
-        f"{'.'.join(str(part) for part in (*within, *problem['loc']))}: {problem['msg']}" for problem in error.errors()
+        f"{'.'.join(str(part) for part in (*within, *problem['loc']))}: {problem['msg']}"
+        for problem in error.errors()
     )
     return f"settings ({SETTINGS_FILE} or STOCKRNN_ variables): {'; '.join(problems)}"
 

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from stockrnn.models.spec import PriceSpec
+from inline import backtest_holdout, retrain_if_due, update_simulated
+
+from stockrnn.models.price import PriceSpec
 from stockrnn.settings import Settings
-from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.backtest import last_whole_month
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job
-from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.steps.run import Run
 from stockrnn.steps.score import score_forecasts
 from stockrnn.store.migrate import open_store
 
@@ -21,7 +21,7 @@ def run_night(settings: Settings, as_of: datetime) -> None:
     settings = settings.model_copy(update={"specs": {"tutorial": SPEC}})
     engine = open_store(settings)
     for ticker in TICKERS:
-        job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=as_of)
+        job = Run(settings=settings, engine=engine, as_of=as_of, now=as_of).job(ticker, "tutorial")
         update_simulated(job)
         score_forecasts(job)
         retrain_if_due(job)

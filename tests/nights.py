@@ -16,7 +16,7 @@ from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.sources.yahoo import YahooClient
 from stockrnn.steps.feed import YahooFeed
-from stockrnn.steps.job import Job
+from stockrnn.steps.run import Run
 from stockrnn.store.engine import reading
 from stockrnn.store.prices import Written
 from stockrnn.store.schema import METADATA, corporate_actions, price_issues, price_revisions, prices
@@ -54,9 +54,7 @@ class Batch:
         feed = YahooFeed(self._fetch, pause=self.pauses.append)
         done = {}
         for ticker in tickers:
-            job = Job(
-                settings=self.settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=now
-            )
+            job = Run(settings=self.settings, engine=engine, as_of=as_of, now=now).job(ticker, "tutorial")
             try:
                 done[ticker] = feed.update(job, full=full)
             except StockrnnError as error:

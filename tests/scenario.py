@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from stockrnn.models.spec import PriceSpec, QuantileSpec
+from stockrnn.models.price import PriceSpec
+from stockrnn.models.quantile import QuantileSpec
 
 SMALL = PriceSpec(
     lookback=5,

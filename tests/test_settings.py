@@ -4,7 +4,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from stockrnn.errors import SettingsError, UnknownSpecError
-from stockrnn.models.spec import PriceSpec, QuantileSpec
+from stockrnn.models.price import PriceSpec
+from stockrnn.models.quantile import QuantileSpec
 from stockrnn.settings import SETTINGS_FILE, load_settings
 from stockrnn.types import Network
 

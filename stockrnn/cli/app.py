@@ -1,7 +1,10 @@
 """The `stockrnn` command: exit code 0 on success, 1 on a failure it explains, 2 on bad usage."""
 
+import signal
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -52,10 +55,29 @@ app.command()(serve.serve)
 app.add_typer(database.app, name="db")
 
 
-def main() -> None:
-    """Run the command line; an error of ours ends it with one line on standard error and its exit code."""
+@contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the block as an exception, with the exit code that shells expect."""
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        app(prog_name="stockrnn")
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def main() -> None:
+    """Run the command line; an error of ours ends it with one line on standard error and its exit code.
+
+    Ctrl-C ends it with 130, SIGTERM with 143, after what was begun has been ended.
+    """
+    try:
+        with _stopping_on_signals():
+            app(prog_name="stockrnn")
     except StockrnnError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

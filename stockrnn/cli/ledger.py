@@ -21,7 +21,9 @@ def score(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpti
             except StockrnnError as error:
                 failed.append(error)
             else:
-                typer.echo(f"{job.ticker}: {scored.new} new, {scored.again} again, {len(scored.missed)} nights missed")
+                typer.echo(
+                    f"{job.ticker}: {scored.new} new, {scored.again} again, {len(scored.missed)} nights missed"
+                )
 
 
 def replay(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from stockrnn.errors import StockrnnError
-from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName
+from stockrnn.sources.registry import SourceName
 
 if TYPE_CHECKING:
     from stockrnn.steps.run import Job, Run
@@ -88,9 +88,7 @@ def make_run(
     name = spec or settings.spec
     settings = with_epochs(settings, name, epochs).model_copy(update={"spec": name})
     moment = read_as_of(as_of, simulated=simulated)
-    return Run(
-        settings=settings, engine=open_store(settings, create=create), as_of=moment, now=datetime.now(UTC)
-    )
+    return Run(settings=settings, engine=open_store(settings, create=create), as_of=moment, now=datetime.now(UTC))
 
 
 def make_jobs(

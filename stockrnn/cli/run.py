@@ -171,9 +171,7 @@ def _test_month(jobs: "list[Job]", month: "Span", train_from: "date | None", tra
             print_backtest(done.backtest)
 
 
-def _walk(
-    jobs: "list[Job]", span: "Span", train_from: "date | None", trainer: "Trainer", progress: Progress
-) -> None:
+def _walk(jobs: "list[Job]", span: "Span", train_from: "date | None", trainer: "Trainer", progress: Progress) -> None:
     from stockrnn.steps.walk import FoldDone, compare_tickers_together, walk_forward
 
     def show(fold: FoldDone) -> None:
@@ -194,9 +192,7 @@ def _walk(
         raise typer.Exit(1)
 
 
-def _work_on(
-    jobs: "list[Job]", work: "Callable[[Job], T]", failed: list[StockrnnError]
-) -> list[T]:
+def _work_on(jobs: "list[Job]", work: "Callable[[Job], T]", failed: list[StockrnnError]) -> list[T]:
     """Return what each job gave, in order; one that fails does not stop the others."""
     results: list[T] = []
     with showing_progress() as progress:

@@ -205,7 +205,7 @@ class QuantileSpec(RecurrentSpec):
             validation_sessions=self.validation_sessions,
             median=None if start is None else start.median,
         )
-        epochs = self.count_epochs(warm=start is not None)
+        epochs, rate = self.count_epochs(warm=start is not None), self.warm_learning_rate
         fitted = [
             networks.fit_network(
                 self.network,
@@ -214,7 +214,7 @@ class QuantileSpec(RecurrentSpec):
                 epochs=epochs,
                 patience=self.patience,
                 seed=seed + number,
-                warm_start=None if start is None else networks.WarmStart(start.members[number], self.warm_learning_rate),
+                warm_start=None if start is None else networks.WarmStart(start.members[number], rate),
                 on_epoch=_count_on(on_epoch, number * epochs),
             )
             for number in (range(self.members) if member is None else [member])

@@ -7,7 +7,6 @@ from pydantic import Field, field_validator
 from stockrnn import networks
 from stockrnn.models.spec import Spec
 
-
 _WARM = frozenset({"warm_epochs", "warm_learning_rate"})
 
 

@@ -23,8 +23,8 @@ class Spec(BaseModel, ABC):
     """A model configuration. The defaults suit one model per ticker; `defaults` of a kind replace some.
 
     `every` says when a model is due again: each night, week, month, or after so many sessions. `mode` says how:
-    `full` from scratch on the last `train_sessions`, `warm` from the model in use. `max_age` is how long warm trainings may follow one from scratch; a model in use whose
-    training from scratch is older is warned of.
+    `full` from scratch on the last `train_sessions`, `warm` from the model in use. `max_age` is how long warm
+    trainings may follow one from scratch; a model in use whose training from scratch is older is warned of.
 
     The last `trial_sessions` are kept from each training, so that the new model and those in use can be compared on
     sessions that none of them knows; one that may be worse than the best of a year by `margin` is not taken into use.

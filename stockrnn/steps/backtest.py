@@ -91,9 +91,7 @@ def last_whole_month(job: Job) -> Span:
     return month_span(cutoff if ended else date.fromordinal(month_span(cutoff).first.toordinal() - 1))
 
 
-def backtest(
-    job: Job, trainer: Trainer, holdout: Holdout, *, planned: TrainingRequest | None = None
-) -> Backtested:
+def backtest(job: Job, trainer: Trainer, holdout: Holdout, *, planned: TrainingRequest | None = None) -> Backtested:
     """Backtest the job's spec on a holdout, unless the same backtest is stored already.
 
     Parameters

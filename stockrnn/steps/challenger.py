@@ -69,8 +69,8 @@ def forecast_trial(
     Returns
     -------
     DataFrame
-        Index `ticker` and `session`; columns as of `Forecaster.forecast_known`, with `actual` and `last_close`, in quote
-        currency.
+        Index `ticker` and `session`; columns as of `Forecaster.forecast_known`, with `actual` and `last_close`, in
+        quote currency.
     """
     tables = []
     for ticker, known in bars.items():

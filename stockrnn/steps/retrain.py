@@ -65,9 +65,7 @@ class _Known:
     newest: Model | None
 
 
-def retrain(
-    job: Job, trainer: Trainer, *, force: bool = False, planned: TrainingRequest | None = None
-) -> Retrained:
+def retrain(job: Job, trainer: Trainer, *, force: bool = False, planned: TrainingRequest | None = None) -> Retrained:
     """Return the model in use for the job's ticker, after a training if the spec says so or `force` does.
 
     A model for all tickers is trained at the first of them; at the others nothing is due any more.

@@ -15,9 +15,7 @@ from stockrnn.store.instruments import read_inactive_tickers, read_tickers
 _DAY = timedelta(hours=24)
 
 
-def choose_tickers(
-    settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: Source
-) -> list[str]:
+def choose_tickers(settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: Source) -> list[str]:
     """Return the tickers asked for, else those of the settings, else all in the store that the source serves.
 
     One that has become inactive is left out unless it is asked for.

@@ -4,14 +4,13 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from inline import retrain_if_due, update_simulated
 
+from stockrnn.models.quantile import QuantileSpec
 from stockrnn.models.registry import restore
-from stockrnn.models.spec import QuantileSpec
 from stockrnn.settings import Settings
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job, read_history
-from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.steps.run import Run
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.store.models import read_model
@@ -29,7 +28,7 @@ def jobs(tmp_path_factory):
     )
     engine = open_store(settings)
     jobs = [
-        Job(settings=settings, engine=engine, ticker=f"SIM-{k:03d}", spec_name="quantile", as_of=NOW, now=NOW)
+        Run(settings=settings, engine=engine, as_of=NOW, now=NOW).job(f"SIM-{k:03d}", "quantile")
         for k in range(TICKERS)
     ]
     for job in jobs:
@@ -40,7 +39,7 @@ def jobs(tmp_path_factory):
 
 
 def test_forecasts_of_known_prices(jobs):
-    histories = [read_history(job) for job in jobs]
+    histories = [job.history for job in jobs]
     began = time.perf_counter()
     with reading(jobs[0].engine) as connection:
         (model_id,) = connection.exec_driver_sql("select model_id from models").scalars()
@@ -54,5 +53,5 @@ def test_forecasts_as_a_night_issues_them(jobs):
     began = time.perf_counter()
     for job in jobs:
         assert forecast_next(job).new
-    sessions = len(read_history(jobs[0]).bars)
+    sessions = len(jobs[0].history.bars)
     print(f"\n{TICKERS} steps, {sessions} sessions read and a row written each: {time.perf_counter() - began:.1f} s")

@@ -15,9 +15,8 @@ from stockrnn.evaluation.econometrics import ewma_quantiles, gjr_garch_quantiles
 from stockrnn.evaluation.metrics import pinball_losses
 from stockrnn.evaluation.significance import pooled_diebold_mariano
 from stockrnn.models.features import make_targets
-from stockrnn.models.quantile import fit_quantile_model, make_windows_of
+from stockrnn.models.quantile import QuantileSpec, fit_quantile_model, make_windows_of
 from stockrnn.models.spec import QUANTILE_LEVELS as LEVELS
-from stockrnn.models.spec import QuantileSpec
 from stockrnn.sources.csv_file import read_price_file
 
 TICKERS = ("META", "AAPL", "MSFT", "DIA", "BRK-B")

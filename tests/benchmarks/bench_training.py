@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stockrnn.models.spec import PriceSpec
+from stockrnn.models.price import PriceSpec
 from stockrnn.models.windows import make_windows
 from stockrnn.networks import fit_network
 

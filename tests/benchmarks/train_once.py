@@ -42,8 +42,7 @@ def train_keras(training, epochs, seed):
 
 
 def train_ours(training, epochs, seed):
-    from stockrnn.models.price import fit_prices
-    from stockrnn.models.spec import PriceSpec
+    from stockrnn.models.price import PriceSpec, fit_prices
 
     ends = []
     fitted = fit_prices(

@@ -10,6 +10,7 @@ from datetime import date
 
 import pandas as pd
 import pytest
+from inline import retrain_if_due, update_simulated
 from scenario import SMALL, evening
 from sqlalchemy import Engine
 
@@ -17,9 +18,7 @@ from stockrnn.cli import main
 from stockrnn.settings import Settings, load_settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job
-from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.steps.run import Job, Run
 from stockrnn.store.migrate import open_store
 
 
@@ -74,9 +73,7 @@ class Market:
     def job(self, day: str, ticker: str = "SIM-FAT") -> Job:
         moment = date.fromisoformat(day)
         as_of = evening(moment.year, moment.month, moment.day)
-        return Job(
-            settings=self.settings, engine=self.engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=as_of
-        )
+        return Run(settings=self.settings, engine=self.engine, as_of=as_of, now=as_of).job(ticker, "tutorial")
 
     def trade(self, day: str, *tickers: str) -> None:
         """Store what was traded up to the evening of `day`."""

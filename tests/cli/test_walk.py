@@ -5,10 +5,10 @@ from datetime import date
 
 import numpy as np
 import pytest
+from inline import backtest_holdout
 from scipy.stats import ttest_1samp
 
 from stockrnn.sources.simulated import simulate_bars
-from stockrnn.steps.backtest import backtest_holdout
 from stockrnn.types import parse_month
 
 BOTH = ("--ticker", "SIM-FAT", "--ticker", "SIM-WALK")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stockrnn.errors import TrainingError
+from stockrnn.models.price import PriceSpec
 from stockrnn.models.serialization import pack_weights
-from stockrnn.models.spec import PriceSpec
 from stockrnn.models.windows import make_windows
 from stockrnn.networks import WarmStart, fit_network, predict_network
 from stockrnn.networks.tensorflow import keras, tf
@@ -179,7 +179,7 @@ def test_memory_does_not_grow_with_the_number_of_tickers():
         "import resource\n"
         "import numpy as np\n"
         "from stockrnn.networks import fit_network\n"
-        "from stockrnn.models.spec import PriceSpec\n"
+        "from stockrnn.models.price import PriceSpec\n"
         "from stockrnn.models.windows import make_windows\n"
         "page = resource.getpagesize()\n"
         "for ticker in range(20):\n"

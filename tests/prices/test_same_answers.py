@@ -5,17 +5,16 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from inline import backtest_holdout, retrain_if_due, update_simulated
 from nights import NEW_YORK
 from pydantic import SecretStr
 from scenario import SMALL, SMALL_QUANTILE
 from sqlalchemy import Engine, insert, select, text
 
 from stockrnn.settings import Settings
-from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.backtest import last_whole_month
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job
-from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.steps.run import Run
 from stockrnn.steps.score import score_forecasts
 from stockrnn.store.actions import write_actions
 from stockrnn.store.engine import make_engine, reading, writing
@@ -63,7 +62,7 @@ def _run_night(settings: Settings, engine: Engine, now: datetime) -> None:
         write_run_start(connection, **key, parameters={"tickers": TICKERS}, versions={"keras": "3"})
     for ticker in TICKERS:
         for spec in settings.specs:
-            job = Job(settings=settings, engine=engine, ticker=ticker, spec_name=spec, as_of=now, now=now)
+            job = Run(settings=settings, engine=engine, as_of=now, now=now).job(ticker, spec)
             update_simulated(job)
             score_forecasts(job)
             retrain_if_due(job)

@@ -21,7 +21,7 @@ from stockrnn.settings import Settings
 from stockrnn.sources import yahoo_session
 from stockrnn.sources.yahoo import YahooClient
 from stockrnn.steps.feed import YahooFeed
-from stockrnn.steps.job import Job
+from stockrnn.steps.run import Run
 from stockrnn.store.migrate import open_store
 
 
@@ -33,7 +33,7 @@ def update(port: int, settings: Settings, now: datetime, tickers: list[str]) -> 
         lambda ticker, span, zone: client.fetch_bars(ticker, first=span.first, last=span.last, timezone=zone)
     )
     for ticker in tickers:
-        job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=now, now=now)
+        job = Run(settings=settings, engine=engine, as_of=now, now=now).job(ticker, "tutorial")
         feed.update(job)
     feed.close()
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+from inline import update_simulated
 from scenario import FRIDAY_EVENING, SMALL
 from sqlalchemy import Engine
 
 from stockrnn.settings import Settings
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job
+from stockrnn.steps.run import Job, Run
 from stockrnn.store.migrate import open_store
 
 MakeJob = Callable[..., Job]
@@ -31,9 +31,7 @@ def make_job(settings, engine) -> MakeJob:
     def make(ticker="SIM-FAT", *, as_of=FRIDAY_EVENING, now=None, spec=None, **changes):
         specs = {"tutorial": spec or SMALL}
         changed = settings.model_copy(update={"specs": specs, **changes})
-        return Job(
-            settings=changed, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=now or as_of
-        )
+        return Run(settings=changed, engine=engine, as_of=as_of, now=now or as_of).job(ticker, "tutorial")
 
     return make
 

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from inline import backtest_holdout, update_simulated
 from scenario import evening
 
 from stockrnn.errors import HoldoutError
-from stockrnn.steps.backtest import backtest_holdout, last_whole_month
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import read_history
+from stockrnn.steps.backtest import last_whole_month
 from stockrnn.store.backtests import read_backtest
 from stockrnn.store.engine import reading
 from stockrnn.types import parse_day, parse_month
@@ -33,7 +32,7 @@ def test_a_backtest_is_kept_with_its_forecasts_and_metrics(job):
 
 def test_the_baselines_are_the_open_and_the_close_of_the_session_before(job):
     table = backtest_holdout(job, FEBRUARY).backtest.forecasts
-    bars = read_history(job).bars
+    bars = job.history.bars
     before = bars.loc[: table.index[0]].iloc[-2]
     assert table["naive"].iloc[0] == before["open"]
     assert table["last_close"].iloc[0] == before["close"]

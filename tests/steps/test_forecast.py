@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from inline import retrain_if_due
 from scenario import evening
 
 from stockrnn.errors import ModelMissingError
@@ -10,8 +11,6 @@ from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.steps.forecast import decide_kind, forecast_next
 from stockrnn.steps.import_prices import import_prices, update_simulated
-from stockrnn.steps.job import read_history
-from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.engine import reading
 
 OPENS = datetime(2024, 1, 5, 14, 30, tzinfo=UTC)
@@ -25,7 +24,7 @@ def _trained(job):
 def test_a_friday_forecasts_monday_with_naive_and_the_last_close_beside_it(job):
     issued = forecast_next(_trained(job))
     made = issued.forecast
-    bar = read_history(job).bars.iloc[-1]
+    bar = job.history.bars.iloc[-1]
     assert (str(made.cutoff), str(made.target_session)) == ("2012-03-30", "2012-04-02")
     assert made.target_opens_at == datetime(2012, 4, 2, 13, 30, tzinfo=UTC)
     assert (made.naive, made.last_close) == (bar["open"], bar["close"])
@@ -96,7 +95,7 @@ def _import_simulated_as_real(engine, tmp_path, sessions):
 def test_an_earlier_as_of_gives_a_hindcast_of_a_real_ticker_and_a_live_forecast_of_a_simulated_one(
     make_job, job, engine, tmp_path
 ):
-    _import_simulated_as_real(engine, tmp_path, read_history(job).bars.index)
+    _import_simulated_as_real(engine, tmp_path, job.history.bars.index)
     years_later = datetime(2026, 1, 1, tzinfo=UTC)
     real = forecast_next(_trained(make_job("REAL", now=years_later))).forecast
     assert (real.kind, real.issued_at) == ("hindcast", years_later)
@@ -105,7 +104,7 @@ def test_an_earlier_as_of_gives_a_hindcast_of_a_real_ticker_and_a_live_forecast_
 
 
 def test_a_clock_that_is_set_back_makes_no_live_forecast_of_a_real_ticker(make_job, job, engine, tmp_path):
-    _import_simulated_as_real(engine, tmp_path, read_history(job).bars.index)
+    _import_simulated_as_real(engine, tmp_path, job.history.bars.index)
     assert forecast_next(_trained(make_job("REAL"))).forecast.kind == "hindcast"
 
 

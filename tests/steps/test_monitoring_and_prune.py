@@ -4,15 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
+from inline import retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, SMALL, evening
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.model_monitoring import monitor_models
 from stockrnn.steps.prune import Pruned, prune_models
 from stockrnn.steps.replay import replay_all
-from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.steps.score import score_forecasts
 from stockrnn.steps.status import read_status
 from stockrnn.store.engine import reading
@@ -74,7 +73,7 @@ def test_pruning_keeps_what_is_in_use_and_what_a_replay_within_the_span_needs(ma
     models = []
     for day in ((3, 30), (4, 30), (5, 31), (6, 29)):
         night = make_job(as_of=evening(2012, *day))
-        models.append(retrain_if_due(night, force=True).candidate.model_id)
+        models.append(retrain_if_due(night, force=True).challenger.model_id)
         forecast_next(night)
     later = evening(2013, 5, 15)  # a year before, the first two had been trained; the second may be gone back to
     before = sizes(engine)

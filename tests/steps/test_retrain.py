@@ -6,13 +6,12 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from inline import retrain_if_due, update_simulated
 from scenario import SMALL, evening
 
 from stockrnn.errors import DamagedModelError, NotEnoughHistoryError, UnknownTickerError
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models.registry import restore
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import read_model
 from stockrnn.store.prices import read_bars, write_bars
@@ -50,7 +49,7 @@ def test_a_model_is_due_again_after_a_week_of_sessions(make_job, job):
     assert retrain_if_due(thursday).reason is None  # 4 sessions later
     due = retrain_if_due(monday)  # the 5th: Friday 6 April was a holiday
     assert due.reason == "the last training was on 2012-03-30, 5 sessions ago"
-    assert str(due.candidate.cutoff) == "2012-03-23"  # ten sessions are kept for the trial
+    assert str(due.challenger.cutoff) == "2012-03-23"  # ten sessions are kept for the trial
 
 
 def test_a_changed_spec_is_due_at_once(make_job, job):
@@ -131,7 +130,9 @@ def _restate(engine, job, ratio):
         bars[["open", "high", "low", "close", "adj_close"]] /= ratio
         later = job.as_of + timedelta(hours=1)
         options = {"calendar": "XNYS", "currency": None, "source": "simulated", "observed_at": later}
-        return write_bars(connection, job.ticker, Bars(frame=bars), **options)
+        written = write_bars(connection, job.ticker, Bars(frame=bars), **options)
+    job.run.forget(job.ticker)
+    return written
 
 
 def test_a_split_makes_a_training_due_because_the_old_scale_no_longer_fits(engine, make_job, job):

@@ -5,14 +5,12 @@ from datetime import datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from inline import backtest_holdout, retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, evening
 
-from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.backtest import last_whole_month
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import read_history
 from stockrnn.steps.replay import replay_all, replay_one
-from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.steps.score import score_forecasts
 from stockrnn.store.engine import reading, writing
 
@@ -38,7 +36,7 @@ def evenings(make_job, count):
     """The evenings of `count` sessions from Friday 30 March 2012 on."""
     job = make_job()
     update_simulated(job)
-    calendar = read_history(job).calendar
+    calendar = job.history.calendar
     sessions = calendar.sessions(FRIDAY_EVENING.date(), FRIDAY_EVENING.date() + timedelta(days=2 * count + 7))
     return [evening(day.year, day.month, day.day) for day in sessions[:count]]
 
@@ -54,7 +52,7 @@ def test_a_forecast_is_scored_on_the_night_after_its_session(run_night, make_job
     scored, _ = run_night(second)
     assert (scored.new, scored.again, scored.missed) == (1, 0, ())
     (score,) = rows(engine, "select * from scores")
-    bar = read_history(make_job(as_of=second)).bars.loc[pd.Timestamp(made.target_session)]
+    bar = make_job(as_of=second).history.bars.loc[pd.Timestamp(made.target_session)]
     assert score["actual"] == bar["open"]
     assert score["error"] == pytest.approx(made.predicted - bar["open"], abs=1e-12)
     assert score["naive_error"] == pytest.approx(made.naive - bar["open"], abs=1e-12)

@@ -1,16 +1,16 @@
 """One quantile model for all tickers of a market: trained once, forecast from, replayed, tested."""
 
 import pytest
+from inline import backtest_holdout, make_trainer, refuse, retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, SMALL, SMALL_QUANTILE, evening
 
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.settings import Settings
-from stockrnn.steps.backtest import backtest_holdout, last_whole_month
+from stockrnn.steps.backtest import last_whole_month
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job
 from stockrnn.steps.replay import replay_all
-from stockrnn.steps.retrain import describe_retrained, retrain_if_due
+from stockrnn.steps.retrain import describe_retrained
+from stockrnn.steps.run import Run
 from stockrnn.steps.score import score_forecasts
 from stockrnn.steps.walk import walk_forward
 from stockrnn.store.engine import reading
@@ -26,7 +26,7 @@ def make(tmp_path, engine):
 
     def make(ticker="SIM-A", *, as_of=FRIDAY_EVENING, **changes):
         changed = settings.model_copy(update=changes)
-        return Job(settings=changed, engine=engine, ticker=ticker, spec_name="quantile", as_of=as_of, now=as_of)
+        return Run(settings=changed, engine=engine, as_of=as_of, now=as_of).job(ticker, "quantile")
 
     return make
 
@@ -48,7 +48,7 @@ def rows(engine, statement):
 def test_one_training_serves_all_tickers(make):
     first, second = retrain_if_due(make("SIM-A")), retrain_if_due(make("SIM-B"))
     assert first.reason == "no model yet"
-    assert (second.candidate, second.model.model_id) == (None, first.model.model_id)
+    assert (second.challenger, second.model.model_id) == (None, first.model.model_id)
     assert (first.model.ticker, first.model.market) == (None, "simulated")
     assert first.model.config["tickers"] == list(TICKERS)
     assert first.decision.evidence["sessions"] == 20
@@ -121,10 +121,8 @@ def test_the_nights_backtest_takes_a_model_in_use_and_stands_when_there_is_a_lat
     holdout = last_whole_month(make())
     assert str(holdout) == "2012-03"
     with pytest.raises(AssertionError, match="no training"):
-        backtest_holdout(make(), holdout, in_use=True, trainer=_refuse)  # its trial begins inside the month
-    tested = backtest_holdout(
-        make(as_of=evening(2012, 6, 29)), parse_holdout("2012-06"), in_use=True, trainer=_refuse
-    )
+        backtest_holdout(make(), holdout, in_use=True, fit=refuse)  # its trial begins inside the month
+    tested = backtest_holdout(make(as_of=evening(2012, 6, 29)), parse_holdout("2012-06"), in_use=True, fit=refuse)
     retrain_if_due(make(as_of=evening(2012, 6, 15)))
     again = backtest_holdout(make(as_of=evening(2012, 6, 29)), parse_holdout("2012-06"), in_use=True)
     assert not again.new
@@ -135,17 +133,13 @@ def test_the_nights_backtest_takes_a_model_in_use_and_stands_when_there_is_a_lat
     assert 0.5 < ewma["coverage_80"] <= 1
 
 
-def _refuse(*_, **__):
-    raise AssertionError("no training was asked for")
-
-
 @pytest.mark.usefixtures("stored")
 def test_a_backtest_trains_on_all_tickers_up_to_the_month_and_only_once(make, engine):
     job = make(as_of=evening(2012, 6, 29))
     holdout = parse_holdout("2012-05")
     tested = backtest_holdout(job, holdout).backtest
     assert (str(tested.cutoff), len(tested.forecasts)) == ("2012-04-30", 22)
-    other = backtest_holdout(make("SIM-B", as_of=evening(2012, 6, 29)), holdout, trainer=_refuse).backtest
+    other = backtest_holdout(make("SIM-B", as_of=evening(2012, 6, 29)), holdout, fit=refuse).backtest
     assert other.windows == tested.windows
     assert rows(engine, "select count(*) from models") == [(1,)]
     assert rows(engine, "select count(*) from promotions") == [(0,)]  # nobody uses it
@@ -155,7 +149,7 @@ def test_a_backtest_trains_on_all_tickers_up_to_the_month_and_only_once(make, en
 @pytest.mark.usefixtures("stored")
 def test_a_walk_of_two_months_is_judged_beside_econometrics(make):
     jobs = [make(as_of=evening(2012, 6, 29))]
-    (walked,) = walk_forward(jobs, parse_holdout("2012-04:2012-05"), processes=1).backtests
+    (walked,) = walk_forward(jobs, parse_holdout("2012-04:2012-05"), trainer=make_trainer()).backtests
     assert walked.folds == 2
     assert set(walked.metrics) >= {"quantile", "ewma", "gjr_garch"}
     assert walked.forecasts["lower_80"].notna().all()

@@ -1,39 +1,49 @@
-"""Walking forward: folds of a month, spread over processes."""
+"""Walking forward: folds of a month, trained several at a time."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from inline import InlineExecutor, backtest_holdout, update_simulated
+from scenario import FRIDAY_EVENING
 
 from stockrnn.evaluation.holdouts import find_verdict
+from stockrnn.progress import LogProgress
 from stockrnn.settings import Settings
-from stockrnn.steps.backtest import backtest_holdout
-from stockrnn.steps.import_prices import update_simulated
+from stockrnn.steps.run import Run
 from stockrnn.steps.walk import compare_tickers_together, walk_forward
 from stockrnn.store.migrate import open_store
+from stockrnn.training.processes import ProcessExecutor
+from stockrnn.training.trainer import Trainer
 from stockrnn.types import parse_holdout, parse_month
 
 HOLDOUT = parse_holdout("2011-11:2012-02")
 
 
 @pytest.fixture
-def make_jobs(make_job, settings, tmp_path):
+def make_jobs(settings, tmp_path):
     """Make jobs of two tickers in a store of their own."""
 
     def make(name, tickers=("SIM-A", "SIM-B")):
         own = Settings(home=tmp_path / name, specs=settings.specs)
-        engine = open_store(own)
-        jobs = [make_job(ticker, home=own.home) for ticker in tickers]
+        run = Run(settings=own, engine=open_store(own), as_of=FRIDAY_EVENING, now=FRIDAY_EVENING)
+        jobs = run.jobs(tickers, ["tutorial"])
         for job in jobs:
-            object.__setattr__(job, "engine", engine)
             update_simulated(job)
         return jobs
 
     return make
 
 
-def test_the_numbers_are_the_same_for_any_number_of_processes(make_jobs):
-    one = walk_forward(make_jobs("one"), HOLDOUT, processes=1)
-    two = walk_forward(make_jobs("two"), HOLDOUT, processes=2)
+def walk(jobs, span, *, executor=None, on_fold=None):
+    trainer = Trainer(executor or InlineExecutor(), LogProgress())
+    walked = walk_forward(jobs, span, trainer=trainer, on_fold=on_fold)
+    trainer.close()
+    return walked
+
+
+def test_the_numbers_are_the_same_here_and_in_any_number_of_processes(make_jobs):
+    one = walk(make_jobs("one"), HOLDOUT)
+    two = walk(make_jobs("two"), HOLDOUT, executor=ProcessExecutor(processes=2))
     assert [test.ticker for test in one.backtests] == ["SIM-A", "SIM-B"]
     for here, there in zip(one.backtests, two.backtests, strict=True):
         pd.testing.assert_frame_equal(here.forecasts, there.forecasts, check_exact=True)
@@ -44,7 +54,7 @@ def test_the_numbers_are_the_same_for_any_number_of_processes(make_jobs):
 def test_a_walk_is_its_months_in_a_row_and_each_is_a_fold_that_stands_alone(make_jobs):
     jobs = make_jobs("home")
     seen = []
-    walked = walk_forward(jobs, HOLDOUT, processes=2, on_fold=seen.append)
+    walked = walk(jobs, HOLDOUT, on_fold=seen.append)
     assert (len(seen), seen[-1].done, seen[-1].total, seen[-1].seconds_left) == (8, 8, 8, 0)
     (whole, _) = walked.backtests
     assert (whole.folds, str(whole.cutoff), len(whole.losses)) == (4, "2011-10-31", 4)
@@ -60,20 +70,19 @@ def test_a_walk_is_its_months_in_a_row_and_each_is_a_fold_that_stands_alone(make
 
 def test_a_walk_that_was_stopped_goes_on_where_it_was(make_jobs):
     jobs = make_jobs("home")
-    walk_forward(jobs, parse_holdout("2011-11:2011-12"), processes=2)
+    walk(jobs, parse_holdout("2011-11:2011-12"))
     with jobs[0].engine.begin() as connection:
         before = connection.exec_driver_sql("select backtest_id, created_at from backtests where folds = 1").all()
-    walk_forward(jobs, HOLDOUT, processes=1)
+    walk(jobs, HOLDOUT)
     with jobs[0].engine.begin() as connection:
         after = connection.exec_driver_sql("select backtest_id, created_at from backtests where folds = 1").all()
     assert set(before) < set(after)
     assert len(after) == 8
 
 
-def test_a_ticker_that_can_not_be_tested_is_named_and_does_not_stop_the_others(make_jobs, make_job):
+def test_a_ticker_that_can_not_be_tested_is_named_and_does_not_stop_the_others(make_jobs):
     jobs = make_jobs("home")
-    stranger = make_job("NOPE", home=jobs[0].settings.home)
-    walked = walk_forward([*jobs, stranger], HOLDOUT, processes=2)
+    walked = walk([*jobs, jobs[0].run.job("NOPE")], HOLDOUT)
     assert [test.ticker for test in walked.backtests] == ["SIM-A", "SIM-B"]
     assert list(walked.failures) == ["NOPE"]
     assert "no prices are stored" in walked.failures["NOPE"]
@@ -81,7 +90,7 @@ def test_a_ticker_that_can_not_be_tested_is_named_and_does_not_stop_the_others(m
 
 def test_several_tickers_are_judged_together_by_dates(make_jobs):
     jobs = make_jobs("home")
-    walked = walk_forward(jobs, HOLDOUT, processes=2)
+    walked = walk(jobs, HOLDOUT)
     sessions = len(walked.backtests[0].forecasts)
     assert compare_tickers_together(walked.backtests, target="open").n == sessions
     doubled = (walked.backtests[0], walked.backtests[0])

@@ -6,20 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from holdouts import run_holdout
+from inline import retrain_if_due, update_simulated
 
 from stockrnn import networks
 from stockrnn.evaluation.holdouts import find_verdict, split_holdout
 from stockrnn.evaluation.verdicts import decide_verdict
 from stockrnn.market.calendars import load_calendar
-from stockrnn.models.spec import PriceSpec
+from stockrnn.models.price import PriceSpec
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import FIRST_SESSION, RANDOM_WALK, SIGNAL, simulate_bars
 from stockrnn.steps import replay
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job
 from stockrnn.steps.replay import replay_all
-from stockrnn.steps.retrain import retrain_if_due
+from stockrnn.steps.run import Run
 from stockrnn.steps.score import score_forecasts
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
@@ -44,7 +43,7 @@ def year(tmp_path_factory, pytestconfig):
     for day in NIGHTS:
         now = datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
         for ticker in TICKERS:
-            job = Job(settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=now, now=now)
+            job = Run(settings=settings, engine=engine, as_of=now, now=now).job(ticker, "tutorial")
             update_simulated(job)
             score_forecasts(job)
             retrain_if_due(job)

@@ -55,11 +55,11 @@ def pass_rate(quality, **options):
     return passed / DECISIONS
 
 
-def test_a_candidate_that_is_worse_by_the_margin_is_promoted_at_most_once_in_twenty():
+def test_a_challenger_that_is_worse_by_the_margin_is_promoted_at_most_once_in_twenty():
     assert pass_rate(1 + MARGIN) <= 0.05
 
 
-def test_a_candidate_of_equal_quality_is_promoted_at_least_four_times_in_five():
+def test_a_challenger_of_equal_quality_is_promoted_at_least_four_times_in_five():
     assert pass_rate(1.0) >= 0.80
 
 
