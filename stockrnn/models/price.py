@@ -147,10 +147,11 @@ class PriceSpec(RecurrentSpec):
         values = known[target].to_numpy(dtype=np.float64)
         start = cast("PriceModel | None", parent)
         scaler = PriceScaler.fit(values) if start is None else start.scaler
+        windows = make_windows(scaler.transform(values), lookback=self.lookback)
         span = (str(known.index[0].date()), str(known.index[-1].date()))
         fitted = networks.fit_network(
             self.network,
-            make_windows(scaler.transform(values), lookback=self.lookback),
+            networks.make_examples(windows.x, windows.y),
             epochs=self.count_epochs(warm=start is not None),
             seed=seed,
             warm_start=None if start is None else networks.WarmStart(start.weights, self.warm_learning_rate),
@@ -161,7 +162,7 @@ class PriceSpec(RecurrentSpec):
             scaler=scaler,
             scaled_on=span if start is None else start.scaled_on,
             weights=fitted.weights,
-            windows=len(values) - self.lookback,
+            windows=len(windows.y),
             losses=fitted.losses,
         )
 
@@ -170,7 +171,7 @@ class PriceSpec(RecurrentSpec):
         """Rebuild a fitted model; of its losses the last one is known."""
         first, last = config["scaled_on"]
         return PriceModel(
-            network=Network(**config["network"]),
+            network=Network.from_json(config["network"]),
             scaler=PriceScaler.from_json(config["scaler"]),
             scaled_on=(first, last),
             weights=weights,

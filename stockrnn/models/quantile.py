@@ -240,10 +240,10 @@ class QuantileSpec(RecurrentSpec):
     @classmethod
     def restore(cls, config: Mapping[str, Any], weights: Weights, *, windows: int, loss: float) -> QuantileModel:
         """Rebuild a fitted model; of its losses the mean of the best is known."""
-        shape, count = dict(config["network"]), config["members"]
+        count = config["members"]
         size = len(weights) // count
         return QuantileModel(
-            network=Network(**{**shape, "levels": tuple(shape["levels"])}),
+            network=Network.from_json(config["network"]),
             median=MedianRegression.from_json(config["median"]),
             members=tuple(weights[number * size : (number + 1) * size] for number in range(count)),
             windows=windows,

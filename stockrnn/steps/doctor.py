@@ -11,18 +11,21 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine
 
 from stockrnn.errors import PriceSourceError, StockrnnError
+from stockrnn.market.calendars import calendar_at
 from stockrnn.models.registry import nightly_specs, read_specs
 from stockrnn.settings import Settings
-from stockrnn.sources.yahoo import YahooClient
+from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
+from stockrnn.sources.source import Source
 from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_clock
 from stockrnn.store.instruments import read_tickers
 from stockrnn.store.migrate import current_revision, head_revision, open_store
+from stockrnn.types import Span
 
 Health: TypeAlias = Literal["ok", "warning", "problem"]
 
-_PROBE = "SPY"
+_PROBE, _PROBES_CALENDAR = "SPY", "XNYS"
 _NEW_YORK = "America/New_York"
 _MIN_FREE = 1e9
 _MAX_SKEW = timedelta(minutes=2)
@@ -57,7 +60,8 @@ def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> It
         engine.dispose()
     yield _named("disk", lambda: _look_at_disk(settings))
     yield _named("time zones", lambda: _look_at_zones(now))
-    yield _named("Yahoo", lambda: _look_at_yahoo(settings, now))
+    source = get_source(DEFAULT_SOURCE)
+    yield _named(source.title, lambda: _look_at_source(settings, source, now))
     yield _named("Prefect", lambda: _look_at_prefect(prefect_api))
 
 
@@ -112,13 +116,15 @@ def _look_at_zones(now: datetime) -> tuple[Health, str]:
     return "ok", f"here it is {here:%H:%M %Z}, in New York {there:%H:%M}; schedules name their own zone"
 
 
-def _look_at_yahoo(settings: Settings, now: datetime) -> tuple[Health, str]:
-    client = YahooClient(cache=settings.home / "yfinance", requests_per_second=settings.requests_per_second)
+def _look_at_source(settings: Settings, source: Source, now: datetime) -> tuple[Health, str]:
+    if source.open is None:
+        return "ok", "it downloads nothing"
     today = now.date()
     try:
-        answer = client.fetch_bars(_PROBE, first=today - timedelta(days=10), last=today, timezone=_NEW_YORK)
+        fetch, calendar = source.open(settings), calendar_at(_PROBES_CALENDAR, now)
+        answer = fetch(_PROBE, Span(today - timedelta(days=10), today), calendar)
     except PriceSourceError as error:
-        return "problem", f"{error}; check the network, a proxy or Yahoo's own state"
+        return "problem", f"{error}; check the network, a proxy or {source.title}'s own state"
     return "ok", f"it answers, {len(answer.rows)} sessions of {_PROBE}"
 
 
