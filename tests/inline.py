@@ -4,11 +4,14 @@ from concurrent.futures import Future
 
 from stockrnn.sources.registry import get_source
 
+from stockrnn.models.registry import nightly_specs
+from stockrnn.night import Night, run_night
 from stockrnn.progress import LogProgress
 from stockrnn.steps.backtest import Backtested, Holdout, backtest
 from stockrnn.steps.feed import open_feed, update_prices
 from stockrnn.steps.retrain import Retrained, retrain
-from stockrnn.steps.run import Job
+from stockrnn.steps.run import Job, Run
+from stockrnn.steps.run_log import logged_run
 from stockrnn.store.prices import Written
 from stockrnn.training.requests import fit_request
 from stockrnn.training.trainer import Trainer
@@ -64,3 +67,14 @@ def update_simulated(job: Job) -> Written:
     source = get_source("simulated")
     with open_feed(job.settings, source) as feed:
         return update_prices(job, feed)
+
+
+def walk_night(settings, engine, as_of, tickers, *, specs=None, source="simulated", fit=fit_request) -> Night:
+    """Run a whole night in the order of `stockrnn.night`, with its row, trainings in this process."""
+    run = Run(settings=settings, engine=engine, as_of=as_of, now=as_of)
+    with logged_run(engine, "nightly", as_of=as_of, now=as_of, parameters={"tickers": list(tickers)}) as log:
+        night = run_night(
+            run, tickers, specs or nightly_specs(settings), source=get_source(source), trainer=make_trainer(fit)
+        )
+        log.state, log.error = "failed" if night.all_failed else "completed", night.error
+    return night

@@ -1,0 +1,95 @@
+"""A night that is stopped in the middle of a training: it ends at once, leaves nothing running and nothing half-written."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import closing, suppress
+
+import psutil
+import pytest
+
+ENDLESS = """\
+spec = "tutorial"
+processes = 2
+[specs.tutorial]
+epochs = 100000
+train_sessions = 200
+[specs.quantile]
+nightly = false
+"""
+SMALL = ENDLESS.replace("100000", "1").replace("[specs.tutorial]", "[specs.tutorial]\nlayers = 1\nunits = 4")
+NIGHT = ("nightly", "--source", "simulated", "--ticker", "SIM-A", "--ticker", "SIM-B", "--as-of", "2012-03-30T22:00Z")
+
+
+def processes_of(mark):
+    """Return the processes that inherited a variable; those that end meanwhile are none."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get("MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def is_training(process):
+    """Whether it is a child that trains: spawned, and at work for longer than its imports take."""
+    with suppress(psutil.Error):
+        return "multiprocessing.spawn" in " ".join(process.cmdline()) and process.cpu_times().user > 8
+    return False
+
+
+def start(folder, mark, **environment):
+    words = [sys.executable, "-m", "stockrnn", *NIGHT]
+    return subprocess.Popen(
+        words, cwd=folder, env={**os.environ, "MARK": mark, **environment}, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for(condition, *, seconds):
+    """Return how long it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "it did not come to that in time"
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def read(folder, statement):
+    with closing(sqlite3.connect(folder / "stockrnn-data" / "stockrnn.db")) as connection:
+        return connection.execute(statement).fetchall()
+
+
+@pytest.mark.parametrize("runner", ["processes", "single"])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=lambda one: str(one)
+)
+def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(tmp_path, runner, number, code):
+    mark = uuid.uuid4().hex
+    (tmp_path / "stockrnn.toml").write_text(ENDLESS)
+    night = start(tmp_path, mark, STOCKRNN_TASK_RUNNER=runner)
+    try:
+        wait_for(lambda: any(map(is_training, processes_of(mark))), seconds=120)
+        began = time.monotonic()
+        night.send_signal(number)
+        _, said = night.communicate(timeout=30)
+        took = time.monotonic() - began
+        left = wait_for(lambda: not processes_of(mark), seconds=10)
+    finally:
+        for process in processes_of(mark):
+            process.kill()
+    assert night.returncode == code, said
+    assert took < 5
+    assert "Traceback" not in said
+    print(f"{runner} {signal.Signals(number).name}: ended after {took:.1f} s, its last process {left:.1f} s later")
+    state = "running" if number == signal.SIGKILL else "cancelled"
+    assert read(tmp_path, "select state from runs") == [(state,)]
+    assert read(tmp_path, "select count(*) from models") == [(0,)]
+    (tmp_path / "stockrnn.toml").write_text(SMALL)
+    assert start(tmp_path, mark, STOCKRNN_TASK_RUNNER="single").wait(timeout=180) == 0
+    assert read(tmp_path, "select ticker, kind from forecasts order by 1") == [("SIM-A", "live"), ("SIM-B", "live")]
+    assert read(tmp_path, "pragma integrity_check") == [("ok",)]
+    assert not processes_of(mark)
