@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from stockrnn.sources.registry import get_source
 
 from stockrnn.models.registry import nightly_specs
-from stockrnn.night import Night, run_night
+from stockrnn.night import Night, run_night, run_plainly
 from stockrnn.progress import LogProgress
 from stockrnn.steps.backtest import Backtested, Holdout, backtest
 from stockrnn.steps.feed import open_feed, update_prices
@@ -69,12 +69,24 @@ def update_simulated(job: Job) -> Written:
         return update_prices(job, feed)
 
 
-def walk_night(settings, engine, as_of, tickers, *, specs=None, source="simulated", fit=fit_request) -> Night:
+def without_pictures(name, _label, work):
+    """Run a step unless it only draws, which takes most of the time of a small night."""
+    return None if name in {"report", "leaderboard"} else work()
+
+
+def walk_night(
+    settings, engine, as_of, tickers, *, specs=None, source="simulated", fit=fit_request, pictures=True
+) -> Night:
     """Run a whole night in the order of `stockrnn.night`, with its row, trainings in this process."""
     run = Run(settings=settings, engine=engine, as_of=as_of, now=as_of)
     with logged_run(engine, "nightly", as_of=as_of, now=as_of, parameters={"tickers": list(tickers)}) as log:
         night = run_night(
-            run, tickers, specs or nightly_specs(settings), source=get_source(source), trainer=make_trainer(fit)
+            run,
+            tickers,
+            specs or nightly_specs(settings),
+            source=get_source(source),
+            trainer=make_trainer(fit),
+            run_step=run_plainly if pictures else without_pictures,
         )
         log.state, log.error = "failed" if night.all_failed else "completed", night.error
     return night

@@ -1,15 +1,11 @@
-"""One night of the pipeline, run in a process that a test may kill."""
+"""One night, run in a process that a test may kill."""
 
 from datetime import datetime
 
-from inline import backtest_holdout, retrain_if_due, update_simulated
+from inline import walk_night
 
 from stockrnn.models.price import PriceSpec
 from stockrnn.settings import Settings
-from stockrnn.steps.backtest import last_whole_month
-from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.run import Run
-from stockrnn.steps.score import score_forecasts
 from stockrnn.store.migrate import open_store
 
 TICKERS = ("SIM-A", "SIM-B")
@@ -17,13 +13,7 @@ SPEC = PriceSpec(lookback=5, layers=1, units=4, epochs=2, batch_size=64, train_s
 
 
 def run_night(settings: Settings, as_of: datetime) -> None:
-    """Do every step of the flow, in its order."""
+    """Run every step of a night, in its order."""
     settings = settings.model_copy(update={"specs": {"tutorial": SPEC}})
-    engine = open_store(settings)
-    for ticker in TICKERS:
-        job = Run(settings=settings, engine=engine, as_of=as_of, now=as_of).job(ticker, "tutorial")
-        update_simulated(job)
-        score_forecasts(job)
-        retrain_if_due(job)
-        backtest_holdout(job, last_whole_month(job))
-        forecast_next(job)
+    night = walk_night(settings, open_store(settings), as_of, TICKERS, specs=("tutorial",), pictures=False)
+    assert night.failed == ()

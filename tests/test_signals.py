@@ -1,4 +1,4 @@
-"""A night that is stopped in the middle of a training: it ends at once, leaves nothing running and nothing half-written."""
+"""A night that is stopped in the middle of a training: nothing is left running, and nothing half-written."""
 
 import os
 import signal
@@ -65,7 +65,7 @@ def read(folder, statement):
 
 @pytest.mark.parametrize("runner", ["processes", "single"])
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=lambda one: str(one)
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str
 )
 def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(tmp_path, runner, number, code):
     mark = uuid.uuid4().hex

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -56,15 +56,22 @@ def logged_run(
         )
     try:
         yield log
-    except StockrnnError as error:
-        log.state, log.error = "failed", str(error)
+    except BaseException as error:
+        log.state, log.error = _explain_end(error)
+        with suppress(StockrnnError):  # what ended the run is what is to be said
+            _write_end(engine, log)
         raise
-    except Exception as error:
-        log.state, log.error = "failed", f"{type(error).__name__}: {error}"
-        raise
-    except BaseException:
-        log.state, log.error = "cancelled", "the run was stopped"
-        raise
-    finally:
-        with writing(engine) as connection:
-            write_run_end(connection, log.run_id, state=log.state, ended_at=datetime.now(UTC), error=log.error)
+    _write_end(engine, log)
+
+
+def _explain_end(error: BaseException) -> tuple[State, str]:
+    if isinstance(error, StockrnnError):
+        return "failed", str(error)
+    if isinstance(error, Exception):
+        return "failed", f"{type(error).__name__}: {error}"
+    return "cancelled", "the run was stopped"
+
+
+def _write_end(engine: Engine, log: Log) -> None:
+    with writing(engine) as connection:
+        write_run_end(connection, log.run_id, state=log.state, ended_at=datetime.now(UTC), error=log.error)

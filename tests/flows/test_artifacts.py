@@ -12,10 +12,11 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.artifacts import make_key
-from flows.nightly import Night, Outcome, run_nightly
+from flows.nightly import run_nightly
+from stockrnn.night import Outcome
 from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
 
-BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmost_windows = 800\nvalidation_sessions = 40\n")
+BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmax_windows = 800\nvalidation_sessions = 40\n")
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_tonights_forecasts_are_one_table(night):
         ("SIM-A", "tutorial", "2012-04-02"), ("SIM-A", "quantile", "2012-04-02"),
         ("SIM-B", "tutorial", "2012-04-02"), ("SIM-B", "quantile", "2012-04-02"),
     ]  # fmt: skip
-    assert found == list_forecasts(night)
+    assert found == list_forecasts(night.outcomes)
     assert found[1]["naive"] == f"{night.outcomes[1].issued.forecast.naive:,.2f}"
 
 
@@ -83,7 +84,14 @@ def test_missed_nights_failures_and_issues_are_on_the_page(tmp_path):
     night = run_nightly(tickers=["SIM-A", "NOPE"], as_of=evening(2012, 4, 4), source="simulated")
     failed = Outcome(ticker="NOPE", spec="tutorial", error="NOPE: no prices are stored")
     night = replace(night, outcomes=(*night.outcomes[:1], failed), notes=("SIM-A: the live forecasts are worse",))
-    page = describe_night(night, issues=[("SIM-A", "2012-04-03", "missing_session", "no bar")] * 51)
+    page = describe_night(
+        night.outcomes,
+        as_of=night.as_of,
+        summary=night.summary,
+        failures=night.failures,
+        warnings=night.warnings,
+        issues=[("SIM-A", "2012-04-03", "missing_session", "no bar")] * 51,
+    )
     assert "## Failed\n\n- NOPE: no prices are stored" in page
     assert "## Warnings\n\n- SIM-A: the live forecasts are worse" in page
     assert "- SIM-A, tutorial: 2012-04-03, " in page
@@ -96,7 +104,7 @@ def test_a_ticker_that_failed_has_a_page_that_says_so_and_no_picture():
     page = describe_ticker([Outcome(ticker="^GSPC", spec="tutorial", error="^GSPC: Yahoo has no prices of it")])
     assert "**Failed:** ^GSPC: Yahoo has no prices of it" in page
     assert "data:image" not in page
-    assert list_forecasts(Night(as_of=FRIDAY_EVENING, outcomes=())) == []
+    assert list_forecasts([]) == []
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from flows.batch import opened_store
 from flows.nightly import nightly, run_nightly
 from stockrnn.errors import StoreUnreachableError
 from stockrnn.settings import load_settings
+from stockrnn.steps import retrain
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.migrate import open_store
 
@@ -47,11 +48,9 @@ def read_all():
         }
 
 
-def at_step(monkeypatch, name, ticker, action):
-    """Let something happen when a step of a ticker has read what it needs and not yet written."""
-    from flows import tasks
-
-    step, calls = getattr(tasks, name), []
+def before_retraining(monkeypatch, ticker, action):
+    """Let something happen when a ticker's step begins to retrain."""
+    step, calls = retrain.retrain, []
 
     def interrupted(job, *parts, **options):
         if job.ticker == ticker and not calls:
@@ -59,7 +58,7 @@ def at_step(monkeypatch, name, ticker, action):
             action()
         return step(job, *parts, **options)
 
-    monkeypatch.setattr(tasks, name, interrupted)
+    monkeypatch.setattr(retrain, "retrain", interrupted)
 
 
 @pytest.mark.slow
@@ -72,15 +71,13 @@ def test_a_night_waits_for_a_database_that_comes_back(stored, monkeypatch):
         stored.stop()
         Timer(4, stored.start).start()
 
-    at_step(monkeypatch, "retrain", "SIM-B", stop_for_a_while)
+    before_retraining(monkeypatch, "SIM-B", stop_for_a_while)
     assert run_nightly(**NIGHT).failed == ()
     assert read_all() == undisturbed
 
 
 @pytest.mark.slow
 def test_a_connection_lost_in_the_middle_of_a_step_is_worth_a_second_try(stored, monkeypatch):
-    from stockrnn.steps import retrain
-
     write, calls = retrain.write_model, []
 
     def lose(connection, model):
@@ -100,7 +97,7 @@ def test_a_database_that_stays_away_fails_the_night_with_one_line_and_nothing_ha
     stored, monkeypatch, caplog
 ):
     monkeypatch.setenv("STOCKRNN_DATABASE_WAIT_SECONDS", "3")
-    at_step(monkeypatch, "retrain", "SIM-B", stored.stop)
+    before_retraining(monkeypatch, "SIM-B", stored.stop)
     state = nightly(**NIGHT, return_state=True)
     assert state.is_failed()
     assert state.message.startswith("the database server does not answer: connection ")
@@ -127,7 +124,7 @@ def test_a_refusal_is_not_waited_for(stored, monkeypatch):
 
 
 def test_a_step_that_fails_for_another_reason_is_not_tried_again(stored, monkeypatch):
-    from flows import tasks
+    from stockrnn import night as nights
     from stockrnn.errors import StoreError
 
     calls = []
@@ -136,7 +133,7 @@ def test_a_step_that_fails_for_another_reason_is_not_tried_again(stored, monkeyp
         calls.append(job)
         raise StoreError("the disk is full")
 
-    monkeypatch.setattr(tasks, "forecast_next", fail)
+    monkeypatch.setattr(nights, "forecast_next", fail)
     night = run_nightly(**NIGHT)
     assert len(calls) == 2
     assert night.failed == ("SIM-A", "SIM-B")

@@ -5,23 +5,18 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from inline import backtest_holdout, retrain_if_due, update_simulated
+from inline import walk_night
 from nights import NEW_YORK
 from pydantic import SecretStr
 from scenario import SMALL, SMALL_QUANTILE
 from sqlalchemy import Engine, insert, select, text
 
 from stockrnn.settings import Settings
-from stockrnn.steps.backtest import last_whole_month
-from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.run import Run
-from stockrnn.steps.score import score_forecasts
 from stockrnn.store.actions import write_actions
 from stockrnn.store.engine import make_engine, reading, writing
 from stockrnn.store.migrate import open_store, sql_folder
 from stockrnn.store.prices import read_bars, write_bars
 from stockrnn.store.queries import get_query, list_queries, run_query
-from stockrnn.store.runs import write_run_end, write_run_start
 from stockrnn.store.schema import METADATA
 from stockrnn.types import Action, Bars, PriceIssue, Span
 
@@ -41,7 +36,7 @@ def sqlite(tmp_path_factory) -> Iterator[Engine]:
     for at, day in enumerate(NIGHTS):
         now = datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
         if at not in MISSED:
-            _run_night(settings, engine, now)
+            walk_night(settings, engine, now, TICKERS, pictures=False)
     with writing(engine) as connection:
         bars = read_bars(connection, "SIM-FAT")
         bars[["open", "high", "low", "close", "adj_close"]] /= 4
@@ -54,22 +49,6 @@ def sqlite(tmp_path_factory) -> Iterator[Engine]:
         write_actions(connection, "SIM-FAT", [dividend], asked=asked, observed_at=now)
     yield engine
     engine.dispose()
-
-
-def _run_night(settings: Settings, engine: Engine, now: datetime) -> None:
-    key = {"run_id": now.isoformat(), "flow": "nightly", "as_of": now, "started_at": now, "flow_run_id": None}
-    with writing(engine) as connection:
-        write_run_start(connection, **key, parameters={"tickers": TICKERS}, versions={"keras": "3"})
-    for ticker in TICKERS:
-        for spec in settings.specs:
-            job = Run(settings=settings, engine=engine, as_of=now, now=now).job(ticker, spec)
-            update_simulated(job)
-            score_forecasts(job)
-            retrain_if_due(job)
-            backtest_holdout(job, last_whole_month(job), in_use=True)
-            forecast_next(job)
-    with writing(engine) as connection:
-        write_run_end(connection, key["run_id"], state="completed", ended_at=now, error=None)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from holdouts import run_holdout
-from inline import retrain_if_due, update_simulated
+from inline import walk_night
 
 from stockrnn import networks
 from stockrnn.evaluation.holdouts import find_verdict, split_holdout
@@ -16,10 +16,7 @@ from stockrnn.models.price import PriceSpec
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import FIRST_SESSION, RANDOM_WALK, SIGNAL, simulate_bars
 from stockrnn.steps import replay
-from stockrnn.steps.forecast import forecast_next
 from stockrnn.steps.replay import replay_all
-from stockrnn.steps.run import Run
-from stockrnn.steps.score import score_forecasts
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.types import Span
@@ -42,12 +39,7 @@ def year(tmp_path_factory, pytestconfig):
     engine = open_store(settings)
     for day in NIGHTS:
         now = datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
-        for ticker in TICKERS:
-            job = Run(settings=settings, engine=engine, as_of=now, now=now).job(ticker, "tutorial")
-            update_simulated(job)
-            score_forecasts(job)
-            retrain_if_due(job)
-            forecast_next(job)
+        walk_night(settings, engine, now, TICKERS, specs=("tutorial",), pictures=False)
     yield engine
     engine.dispose()
 
