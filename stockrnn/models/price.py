@@ -96,12 +96,13 @@ def fit_prices(
         The loss stopped being a finite number, or the memory did not suffice.
     """
     scaler = PriceScaler.fit(values) if start is None else start.scaler
+    windows = make_windows(scaler.transform(values), lookback=spec.lookback)
     fitted = networks.fit_network(
         spec.network,
-        make_windows(scaler.transform(values), lookback=spec.lookback),
+        networks.make_examples(windows.x, windows.y),
         epochs=spec.epochs if start is None else spec.warm_epochs,
         seed=seed,
-        start=None if start is None else networks.WarmStart(start.weights, spec.warm_learning_rate),
+        warm_start=None if start is None else networks.WarmStart(start.weights, spec.warm_learning_rate),
         on_epoch=on_epoch,
     )
     return PriceModel(
@@ -116,7 +117,7 @@ def fit_prices(
 def restore_prices(model: Model, weights: Weights) -> PriceModel:
     """Rebuild what a stored model was when it was trained."""
     return PriceModel(
-        network=Network(**model.config["network"]),
+        network=Network.from_json(model.config["network"]),
         scaler=PriceScaler.from_json(model.config["scaler"]),
         weights=weights,
         windows=model.windows,

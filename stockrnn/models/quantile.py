@@ -14,9 +14,8 @@ from stockrnn.models.features import CONTEXT, INPUTS, Inputs, make_inputs, make_
 from stockrnn.models.forecaster import Prediction
 from stockrnn.models.median_regression import MedianRegression
 from stockrnn.models.spec import QuantileSpec
-from stockrnn.networks import Examples
-from stockrnn.networks.training import OnEpoch
-from stockrnn.types import INTERVAL_COLUMNS, Model, QuantileNetwork, Target, Weights
+from stockrnn.networks import Examples, OnEpoch
+from stockrnn.types import INTERVAL_COLUMNS, Model, Network, Target, Weights
 from stockrnn.types.hashing import hash_values
 
 _MIN_DAYS = 1.0
@@ -35,7 +34,7 @@ class QuantileModel:
         Of each member, the pinball loss on the validation sessions after each epoch, in units of volatility.
     """
 
-    network: QuantileNetwork
+    network: Network
     line: MedianRegression
     members: tuple[Weights, ...]
     windows: int
@@ -96,7 +95,7 @@ class QuantileModel:
     def predict_returns(self, inputs: Inputs) -> np.ndarray:
         """Return quantiles of the log return from the base to the target, ascending: shape (N, levels)."""
         spreads = [
-            networks.predict_quantiles(self.network, weights, inputs.x, inputs.context) for weights in self.members
+            networks.predict_network(self.network, weights, inputs.x, inputs.context) for weights in self.members
         ]
         middle = self.line.predict(_last_return(inputs.x))[:, np.newaxis]
         return np.asarray((middle + np.mean(spreads, axis=0)) * inputs.unit[:, np.newaxis])
@@ -155,13 +154,13 @@ def fit_quantile_model(
     epochs = spec.epochs if start is None else spec.warm_epochs
     network = spec.network(inputs=len(INPUTS), context=len(CONTEXT))
     fitted = [
-        networks.fit_quantiles(
+        networks.fit_network(
             network,
             *parts,
             epochs=epochs,
             patience=spec.patience,
             seed=seed + number,
-            start=None if start is None else networks.WarmStart(start.members[number], spec.warm_learning_rate),
+            warm_start=None if start is None else networks.WarmStart(start.members[number], spec.warm_learning_rate),
             on_epoch=_count_on(on_epoch, number * epochs),
         )
         for number in (range(spec.members) if member is None else [member])
@@ -186,11 +185,10 @@ def join_members(parts: Sequence[QuantileModel]) -> QuantileModel:
 
 def restore_quantiles(model: Model, weights: Weights) -> QuantileModel:
     """Rebuild what a stored model was when it was trained."""
-    shape = dict(model.config["network"])
     count = model.config["members"]
     size = len(weights) // count
     return QuantileModel(
-        network=QuantileNetwork(**{**shape, "levels": tuple(shape["levels"])}),
+        network=Network.from_json(model.config["network"]),
         line=MedianRegression.from_json(model.config["line"]),
         members=tuple(weights[number * size : (number + 1) * size] for number in range(count)),
         windows=model.windows,

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from stockrnn.types import Network, QuantileNetwork
+from stockrnn.types import Network
 
 Every: TypeAlias = Literal["night", "week", "month"] | Annotated[int, Field(ge=1)]
 Mode: TypeAlias = Literal["full", "warm"]
@@ -112,9 +112,9 @@ class QuantileSpec(_Spec):
         """How many epochs a training of all members has at most."""
         return self.epochs * self.members
 
-    def network(self, *, inputs: int, context: int) -> QuantileNetwork:
+    def network(self, *, inputs: int, context: int) -> Network:
         """Return the part of the spec that one compiled training step depends on, for so many numbers a window."""
-        return QuantileNetwork(
+        return Network(
             lookback=self.lookback,
             inputs=inputs,
             context=context,
