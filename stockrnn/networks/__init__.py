@@ -1,14 +1,24 @@
 """The recurrent networks: Keras is imported here alone, and only when something trains or predicts."""
 
-from stockrnn.networks.quantile import Examples, fit_quantiles, predict_quantiles
-from stockrnn.networks.training import WarmStart, fit_network, predict_network, versions
+from stockrnn.networks.cells import cell_names
+from stockrnn.networks.examples import Examples, make_examples
+from stockrnn.networks.training import (
+    FittedNetwork,
+    OnEpoch,
+    WarmStart,
+    fit_network,
+    predict_network,
+    versions,
+)
 
 __all__ = [
     "Examples",
+    "FittedNetwork",
+    "OnEpoch",
     "WarmStart",
+    "cell_names",
     "fit_network",
-    "fit_quantiles",
+    "make_examples",
     "predict_network",
-    "predict_quantiles",
     "versions",
 ]

@@ -1,21 +1,18 @@
 """Keras' LSTM, computed faster on a CPU: same weights, same numbers to float32 rounding, other order of work.
 
-Keras multiplies the inputs by the kernel inside the time loop, and its gradient adds up the kernels' gradients step
-by step. Neither depends on the recurrence, so both are done here in one large product outside the loop, which is
-left with one small product a step. The equations are those of Hochreiter & Schmidhuber (1997) with the forget gate
-of Gers, Schmidhuber & Cummins (2000), gates in Keras' order: input, forget, candidate, output.
+The equations are those of Hochreiter & Schmidhuber (1997) with the forget gate of Gers, Schmidhuber & Cummins (2000),
+gates in Keras' order: input, forget, candidate, output.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from stockrnn.networks.tensorflow import keras, tf
+import numpy as np
 
-Tensor = Any
-_Step = Callable[..., tuple[Sequence[Tensor], Sequence[Tensor]]]
+from stockrnn.networks.recurrence import gradient_of_kernel, reset_kernels, run_recurrence, scan
+from stockrnn.networks.tensorflow import Tensor, keras, tf
 
 
-class HoistedLSTM(keras.layers.LSTM):  # type: ignore[misc]  # keras has no types
+class LSTM(keras.layers.LSTM):  # type: ignore[misc]  # keras has no types
     """`keras.layers.LSTM` with its default activations and no masking, recurrent dropout or carried state."""
 
     def call(
@@ -26,10 +23,12 @@ class HoistedLSTM(keras.layers.LSTM):  # type: ignore[misc]  # keras has no type
         training: bool = False,  # noqa: ARG002, FBT001, FBT002
     ) -> Tensor:
         """Map (batch, time, features) to (batch, time, units), or to (batch, units) without `return_sequences`."""
-        by_time = tf.transpose(sequences, (1, 0, 2))  # (time, batch, features)
-        inputs = tf.tensordot(by_time, self.cell.kernel.value, 1) + self.cell.bias.value  # (time, batch, 4 units)
-        outputs = _recur(inputs, self.cell.recurrent_kernel.value)  # (time, batch, units)
-        return tf.transpose(outputs, (1, 0, 2)) if self.return_sequences else outputs[-1]
+        return run_recurrence(_recur, self, sequences)
+
+    def reset(self, seeds: Iterator[int]) -> None:
+        """Set fresh weights as Keras does, with a forget gate that keeps: see `cells.Cell`."""
+        reset_kernels(self.cell, seeds)
+        self.cell.bias.assign(np.repeat([0.0, 1.0, 0.0, 0.0], self.units))  # Keras' unit_forget_bias
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow has no types
@@ -46,18 +45,17 @@ def _recur(inputs: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[[Tensor], t
         output = o * tf.tanh(cell)
         return (output, cell), (tf.concat([i, f, g, o], -1), cell, output)
 
-    gates, cells, outputs = _scan(step, steps, (zeros, zeros), widths=(4 * units, units, units))
+    gates, cells, outputs = scan(step, steps, (zeros, zeros), widths=(4 * units, units, units))
 
     def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
-        return _backward(upstream, kernel, gates, cells, outputs)
+        of_inputs = _backward(upstream, kernel, gates, cells)
+        return of_inputs, gradient_of_kernel(outputs, of_inputs)
 
     return outputs, gradient
 
 
-def _backward(
-    upstream: Tensor, kernel: Tensor, gates: Tensor, cells: Tensor, outputs: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return the gradients of `inputs` and of `kernel`; all factors without a recurrence stand before the loop."""
+def _backward(upstream: Tensor, kernel: Tensor, gates: Tensor, cells: Tensor) -> Tensor:
+    """Return the gradient of `inputs`; all factors without a recurrence stand before the loop."""
     steps, units = upstream.shape[0], kernel.shape[0]
     zeros = tf.zeros_like(upstream[0])
     i, f, g, o = tf.split(gates, 4, axis=-1)
@@ -75,23 +73,5 @@ def _backward(
         gate = tf.concat([tf.tile(cell, (1, 3)) * to_other_gates[s], output * to_output_gate[s]], -1)
         return (tf.matmul(gate, transposed), cell * f[s]), (gate,)
 
-    (backwards,) = _scan(step, steps, (zeros, zeros), widths=(4 * units,))
-    of_inputs = tf.reverse(backwards, (0,))
-    previous_outputs = tf.concat([zeros[tf.newaxis], outputs[:-1]], 0)
-    of_kernel = tf.matmul(
-        tf.reshape(previous_outputs, (-1, units)), tf.reshape(of_inputs, (-1, 4 * units)), transpose_a=True
-    )
-    return of_inputs, of_kernel
-
-
-def _scan(step: _Step, steps: int, carry: Sequence[Tensor], *, widths: Sequence[int]) -> list[Tensor]:
-    """Call `step(t, *carry)` for t = 0, 1, ... and stack what it emits: each (steps, batch, width)."""
-    emitted = [tf.TensorArray(carry[0].dtype, steps, element_shape=(None, width)) for width in widths]
-
-    def body(t: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        carried, values = step(t, *state[: len(carry)])
-        written = (array.write(t, value) for array, value in zip(state[len(carry) :], values, strict=True))
-        return (t + 1, *carried, *written)
-
-    final = tf.while_loop(lambda t, *_: t < steps, body, (0, *carry, *emitted), maximum_iterations=steps)
-    return [array.stack() for array in final[1 + len(carry) :]]
+    (backwards,) = scan(step, steps, (zeros, zeros), widths=(4 * units,))
+    return tf.reverse(backwards, (0,))

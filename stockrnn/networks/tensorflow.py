@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 
 @contextmanager
@@ -36,4 +37,7 @@ with _held_stderr():
     # the CPU device announces itself at its first use
     tf.config.list_physical_devices()
 
-__all__ = ["keras", "tf"]
+Tensor: TypeAlias = Any
+"""A tensor or a Keras object: neither library has types."""
+
+__all__ = ["Tensor", "keras", "tf"]

@@ -1,5 +1,6 @@
 """The words of the design as types: what the floors hand to each other."""
 
+from stockrnn.types.networks import Network
 from stockrnn.types.prices import Action, Bars, Download, PriceIssue
 from stockrnn.types.records import (
     BACKTEST_COLUMNS,
@@ -13,9 +14,7 @@ from stockrnn.types.records import (
     LiveRecord,
     MissedNight,
     Model,
-    Network,
     Promotion,
-    QuantileNetwork,
     Scope,
     Score,
 )
@@ -64,7 +63,6 @@ __all__ = [
     "Network",
     "PriceIssue",
     "Promotion",
-    "QuantileNetwork",
     "Ruling",
     "Scope",
     "Score",

@@ -22,51 +22,6 @@ BACKTEST_COLUMNS: tuple[str, ...] = ("actual", "predicted", *BASELINES, "volatil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
-    """The shape of a recurrent network; everything that makes one compiled training step.
-
-    Attributes
-    ----------
-    lookback, layers, units
-        Sessions in a window, LSTM layers, units in each.
-    dropout
-        Share of outputs dropped after each LSTM layer while training, 0 <= dropout < 1.
-    batch_size, learning_rate
-        Windows a step; Adam's step size.
-    """
-
-    lookback: int
-    layers: int
-    units: int
-    dropout: float
-    batch_size: int
-    learning_rate: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuantileNetwork:
-    """The shape of a network that names quantiles; everything that makes one compiled training step.
-
-    Attributes
-    ----------
-    inputs, context
-        Columns of each session in a window, and further numbers known at its end.
-    levels
-        Ascending, between 0 and 1, an odd number of them.
-    """
-
-    lookback: int
-    inputs: int
-    context: int
-    layers: int
-    units: int
-    dropout: float
-    batch_size: int
-    learning_rate: float
-    levels: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What one model in use serves.
 

@@ -12,7 +12,7 @@ import pytest
 
 from stockrnn.models.price import PriceSpec
 from stockrnn.models.windows import make_windows
-from stockrnn.networks import fit_network
+from stockrnn.networks import fit_network, make_examples
 
 EPOCHS = 100
 
@@ -62,9 +62,10 @@ def test_twenty_tickers_in_one_process():
     for ticker in range(20):
         values = np.random.default_rng(ticker).random(1258 + ticker)
         ends = []
+        windows = make_windows(values, lookback=40)
         fit_network(
             PriceSpec().network,
-            make_windows(values, lookback=40),
+            make_examples(windows.x, windows.y),
             epochs=2,
             seed=ticker,
             on_epoch=lambda _epoch, _loss, ends=ends: ends.append(time.perf_counter()),
