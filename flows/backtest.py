@@ -30,7 +30,7 @@ def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdo
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
     month = parse_month(holdout) if holdout else None
     with opened_store(settings) as engine:
-        chosen = choose_tickers(settings, engine, tickers, "stored")
+        chosen = choose_tickers(settings, engine, tickers)
         jobs = make_jobs(settings, engine, chosen, specs, now=datetime.now(UTC))
         with open_trainer(settings, jobs, [backtesting(month)]) as trainer:
             return run_jobs(

@@ -29,6 +29,8 @@ from flows.trainers import backtesting, open_trainer, retraining
 from stockrnn.errors import StockrnnError
 from stockrnn.progress import current_progress
 from stockrnn.settings import Settings, load_settings
+from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName, get_source
+from stockrnn.sources.source import Source
 from stockrnn.steps.feed import open_feed
 from stockrnn.steps.forecast import Issued
 from stockrnn.steps.job import Job, require_fresh
@@ -39,7 +41,7 @@ from stockrnn.steps.tickers import choose_specs, choose_tickers, had_session
 from stockrnn.store.engine import reading
 from stockrnn.store.runs import read_completed_run
 from stockrnn.training.train import Trainer
-from stockrnn.types import Backtest, SourceName, Ticker, limit_as_of
+from stockrnn.types import Backtest, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
 
@@ -119,7 +121,7 @@ class Night:
 def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     tickers: list[Ticker] | None = None,
     as_of: datetime | None = None,
-    source: SourceName = "yahoo",
+    source: SourceName = DEFAULT_SOURCE,
     spec: str | None = None,
     epochs: Epochs | None = None,
     sessions_only: bool = False,  # noqa: FBT001, FBT002  # a check box in the UI
@@ -136,9 +138,10 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     """
     now = datetime.now(UTC)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
-    moment = _read_as_of(as_of or now, now, source)
+    prices_from = get_source(source)
+    moment = _read_as_of(as_of or now, now, prices_from)
     with opened_store(settings) as engine:
-        chosen = choose_tickers(settings, engine, tickers, source)
+        chosen = choose_tickers(settings, engine, tickers, prices_from)
         parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
         needless = _find_needless(settings, engine, parameters, as_of=moment) if sessions_only else None
         if needless:
@@ -152,12 +155,12 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
             for ticker in chosen
         ]
         with show_progress():
-            outcomes = _run_tickers(settings, jobs, source)
+            outcomes = _run_tickers(settings, jobs, prices_from)
         night = Night(
             as_of=moment,
             outcomes=outcomes,
             leaderboard=_draw_leaderboard(settings, engine, moment),
-            notes=monitor_models(settings, engine, as_of=moment, simulated=source == "simulated"),
+            notes=monitor_models(settings, engine, as_of=moment, simulated=prices_from.simulated),
         )
         return _end_run(engine, run_id, night)
 
@@ -194,12 +197,12 @@ def _find_needless(
     return f"the run of {done:%Y-%m-%d %H:%M} UTC, begun after this one was due, has done it" if done else None
 
 
-def _run_tickers(settings: Settings, jobs: Sequence[Sequence[Job]], source: SourceName) -> tuple[Outcome, ...]:
+def _run_tickers(settings: Settings, jobs: Sequence[Sequence[Job]], source: Source) -> tuple[Outcome, ...]:
     """Run all steps for each ticker, whose jobs, one a spec, stand together."""
     current_progress().begin([of_ticker[0].ticker for of_ticker in jobs])
     failed = _update_prices(settings, [of_ticker[0] for of_ticker in jobs], source)
     fit = [job for of_ticker in jobs for job in of_ticker if job.ticker not in failed]
-    steps = [retraining(only_fresh=source == "yahoo"), backtesting()]
+    steps = [retraining(only_fresh=source.needs_network), backtesting()]
     with open_trainer(settings, fit, steps) as trainer:
         return tuple(
             outcome
@@ -208,7 +211,7 @@ def _run_tickers(settings: Settings, jobs: Sequence[Sequence[Job]], source: Sour
         )
 
 
-def _update_prices(settings: Settings, jobs: Sequence[Job], source: SourceName) -> dict[str, str]:
+def _update_prices(settings: Settings, jobs: Sequence[Job], source: Source) -> dict[str, str]:
     """Update all tickers one after the other; return what went wrong, by ticker."""
     failed: dict[str, str] = {}
     with open_feed(settings, source) as feed:
@@ -218,7 +221,7 @@ def _update_prices(settings: Settings, jobs: Sequence[Job], source: SourceName) 
     return failed
 
 
-def _run_ticker(jobs: Sequence[Job], source: SourceName, trainer: Trainer, failure: str | None) -> list[Outcome]:
+def _run_ticker(jobs: Sequence[Job], source: Source, trainer: Trainer, failure: str | None) -> list[Outcome]:
     """Run all other steps for one ticker, spec by spec; whatever goes wrong stays with it."""
     if failure is not None:
         outcomes = [Outcome(ticker=job.ticker, spec=job.spec_name, error=failure) for job in jobs]
@@ -229,12 +232,12 @@ def _run_ticker(jobs: Sequence[Job], source: SourceName, trainer: Trainer, failu
     return outcomes
 
 
-def _run_spec(job: Job, source: SourceName, trainer: Trainer) -> Outcome:
+def _run_spec(job: Job, source: Source, trainer: Trainer) -> Outcome:
     done: dict[str, Any] = {}
     failed: dict[str, str] = {}
     with keeping_failures(job, failed):
         done["scored"] = tasks.score(job)
-        if source == "yahoo":
+        if source.needs_network:
             require_fresh(job)
         done["retrained"] = tasks.retrain(job, trainer)
         # before the forecast, whose intervals rest on past errors: on a first night there are no others
@@ -276,9 +279,9 @@ def _publish(night: Night, engine: Engine) -> None:
         LOG.exception("the artifacts of the night could not be written")
 
 
-def _read_as_of(as_of: datetime, now: datetime, source: SourceName) -> datetime:
+def _read_as_of(as_of: datetime, now: datetime, source: Source) -> datetime:
     moment = (as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)).astimezone(UTC)
-    return moment if source == "simulated" else limit_as_of(moment, now=now)
+    return moment if source.simulated else limit_as_of(moment, now=now)
 
 
 def _end_run(engine: Engine, run_id: str, night: Night) -> State[Night]:

@@ -25,7 +25,7 @@ def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force:
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
     with opened_store(settings) as engine:
-        chosen = choose_tickers(settings, engine, tickers, "stored")
+        chosen = choose_tickers(settings, engine, tickers)
         jobs = make_jobs(settings, engine, chosen, specs, now=datetime.now(UTC))
         with open_trainer(settings, jobs, [retraining(force=force)]) as trainer:
             return run_jobs(

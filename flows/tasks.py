@@ -14,7 +14,7 @@ from stockrnn.errors import HoldoutError, NotEnoughHistoryError, StoreUnreachabl
 from stockrnn.progress import announcing, current_progress
 from stockrnn.settings import Settings
 from stockrnn.steps.backtest import backtest_holdout, last_whole_month
-from stockrnn.steps.feed import Feed
+from stockrnn.steps.feed import Feed, update_prices
 from stockrnn.steps.forecast import Issued, forecast_next
 from stockrnn.steps.job import Job
 from stockrnn.steps.report import write_leaderboard, write_report
@@ -50,9 +50,9 @@ def _step(name: str, *, of_spec: bool = True) -> Callable[[Callable[P, R]], Call
 
 
 @_step("update prices", of_spec=False)
-def update(job: Job, feed: Feed) -> None:
+def update(job: Job, feed: Feed | None) -> None:
     """Bring the ticker's prices up to date."""
-    written = feed.update(job)
+    written = update_prices(job, feed)
     if written is not None:
         current_progress().step(job.ticker, f"prices: {written}")
 

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from flows import tasks
 from flows.batch import explaining, make_jobs, name_run, opened_store, run_jobs
 from stockrnn.settings import load_settings
+from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 from stockrnn.steps.feed import open_feed
 from stockrnn.steps.tickers import choose_tickers
 from stockrnn.types import Ticker
@@ -21,9 +22,9 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
     """
-    settings = load_settings()
-    with opened_store(settings) as engine, open_feed(settings, "yahoo") as feed:
-        chosen = choose_tickers(settings, engine, tickers, "yahoo")
+    settings, source = load_settings(), get_source(DEFAULT_SOURCE)
+    with opened_store(settings) as engine, open_feed(settings, source) as feed:
+        chosen = choose_tickers(settings, engine, tickers, source)
         return run_jobs(
             "update-prices",
             make_jobs(settings, engine, chosen, [settings.spec], now=datetime.now(UTC)),

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+from simulated import update_simulated
+
 from stockrnn.models.spec import PriceSpec
 from stockrnn.settings import Settings
 from stockrnn.steps.backtest import backtest_holdout, last_whole_month
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import Job
 from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.steps.score import score_forecasts

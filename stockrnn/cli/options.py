@@ -1,9 +1,11 @@
 """Options that several commands share, and how their texts become values."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+
+from stockrnn.sources.registry import SourceName
 
 if TYPE_CHECKING:
     from stockrnn.settings import Settings
@@ -28,7 +30,7 @@ EpochsOption: TypeAlias = Annotated[
     int | None, typer.Option("--epochs", min=1, metavar="N", help="Train so many epochs instead of the spec's.")
 ]
 SourceOption: TypeAlias = Annotated[
-    Literal["yahoo", "simulated", "stored"],
+    SourceName,
     typer.Option("--source", help="Where prices come from; stored downloads nothing."),
 ]
 
@@ -77,5 +79,5 @@ def make_jobs(
     named, moment = read_tickers_option(tickers), read_as_of(as_of)
     engine = open_store(settings, create=False)
     shared: dict[str, Any] = {"settings": settings, "engine": engine, "spec_name": name}
-    chosen = choose_tickers(settings, engine, named, "stored")
+    chosen = choose_tickers(settings, engine, named)
     return [Job(ticker=ticker, as_of=moment, now=datetime.now(UTC), **shared) for ticker in chosen]

@@ -10,10 +10,11 @@ import typer
 from stockrnn.cli.options import AsOfOption, SourceOption, TickersOption, read_as_of, read_tickers_option
 from stockrnn.cli.output import print_table
 from stockrnn.errors import StockrnnError
+from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 
 if TYPE_CHECKING:
+    from stockrnn.sources.source import Source
     from stockrnn.steps.job import Job
-    from stockrnn.types import SourceName
 
 app = typer.Typer(no_args_is_help=True, help="Bring prices in and see what is wrong with them.")
 
@@ -57,7 +58,7 @@ def import_files(
 
 @app.command()
 def update(
-    source: SourceOption = "yahoo",
+    source: SourceOption = DEFAULT_SOURCE,
     ticker: TickersOption = None,
     as_of: AsOfOption = None,
     *,
@@ -70,17 +71,18 @@ def update(
     Without --ticker: the tickers of the settings, else every active one in the store.
     """
     from stockrnn.errors import UsageError
-    from stockrnn.steps.feed import open_feed
+    from stockrnn.steps.feed import open_feed, update_prices
 
-    if source == "stored":
-        raise UsageError("--source stored downloads nothing; name a source, such as --source yahoo")
-    moment = read_as_of(as_of, simulated=source == "simulated")
-    jobs = _make_jobs(ticker, source, moment)
+    chosen = get_source(source)
+    if not chosen.downloads:
+        raise UsageError(f"--source {source} downloads nothing; name a source, such as --source {DEFAULT_SOURCE}")
+    moment = read_as_of(as_of, simulated=chosen.simulated)
+    jobs = _make_jobs(ticker, chosen, moment)
     failed: list[StockrnnError] = []
-    with open_feed(jobs[0].settings, source) as feed:
+    with open_feed(jobs[0].settings, chosen) as feed:
         for job in jobs:
             try:
-                written = feed.update(job, full=full)
+                written = update_prices(job, feed, full=full)
             except StockrnnError as error:
                 failed.append(error)
             else:
@@ -127,7 +129,7 @@ def _group_files(files: list[Path], ticker: str | None) -> dict[str, list[Path]]
     return grouped
 
 
-def _make_jobs(tickers: list[str] | None, source: "SourceName", as_of: datetime) -> "list[Job]":
+def _make_jobs(tickers: list[str] | None, source: "Source", as_of: datetime) -> "list[Job]":
     from stockrnn.settings import load_settings
     from stockrnn.steps.job import Job
     from stockrnn.steps.tickers import choose_tickers

@@ -22,11 +22,12 @@ from stockrnn.cli.output import print_table, showing_progress
 from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest, print_night
 from stockrnn.errors import StockrnnError
 from stockrnn.progress import Progress, announcing
+from stockrnn.sources.registry import DEFAULT_SOURCE, DEMO_SOURCE, SourceName, get_source
 
 if TYPE_CHECKING:
     from stockrnn.steps.backtest import Backtested
     from stockrnn.steps.job import Job
-    from stockrnn.types import SourceName, Span
+    from stockrnn.types import Span
 
 T = TypeVar("T")
 
@@ -41,13 +42,13 @@ def demo() -> None:
         f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
         f"to be quick, this trains {DEMO_EPOCHS}."
     )
-    _run_night(tickers=[], as_of=DEMO_AS_OF, source="simulated", spec=None, epochs=DEMO_EPOCHS)
+    _run_night(tickers=[], as_of=DEMO_AS_OF, source=DEMO_SOURCE, spec=None, epochs=DEMO_EPOCHS)
 
 
 def nightly(
     ticker: TickersOption = None,
     as_of: AsOfOption = None,
-    source: SourceOption = "yahoo",
+    source: SourceOption = DEFAULT_SOURCE,
     spec: SpecOption = None,
     epochs: EpochsOption = None,
 ) -> None:
@@ -58,7 +59,7 @@ def nightly(
     """
     _run_night(
         tickers=read_tickers_option(ticker),
-        as_of=read_as_of(as_of, simulated=source == "simulated") if as_of else None,
+        as_of=read_as_of(as_of, simulated=get_source(source).simulated) if as_of else None,
         source=source,
         spec=spec,
         epochs=epochs,
@@ -189,7 +190,7 @@ def _work_on(jobs: "list[Job]", work: "Callable[[Job, Progress], T]") -> Iterato
 
 
 def _run_night(
-    *, tickers: list[str], as_of: datetime | None, source: "SourceName", spec: str | None, epochs: int | None
+    *, tickers: list[str], as_of: datetime | None, source: SourceName, spec: str | None, epochs: int | None
 ) -> None:
     """Run the nightly flow here, on Prefect's ephemeral API unless PREFECT_API_URL names a server."""
     from flows.prefect_home import configure_prefect, remember_migrated
@@ -199,7 +200,7 @@ def _run_night(
 
     settings, _ = choose_specs(load_settings(), spec, epochs=epochs)
     # what is wrong with the request is said before Prefect takes its seconds to start
-    chosen = choose_tickers(settings, open_store(settings), tickers, source)
+    chosen = choose_tickers(settings, open_store(settings), tickers, get_source(source))
     configure_prefect(settings)
     from flows.nightly import run_nightly
 

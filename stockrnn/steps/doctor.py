@@ -12,12 +12,15 @@ from sqlalchemy import Engine
 
 from stockrnn.errors import PriceSourceError, StockrnnError
 from stockrnn.market.calendars import calendar_at
+from stockrnn.market.symbols import find_calendar_name
 from stockrnn.settings import Settings
-from stockrnn.sources.yahoo import YahooClient
+from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
+from stockrnn.sources.source import Source
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_clock
 from stockrnn.store.instruments import read_calendar_name, read_tickers
 from stockrnn.store.migrate import current_revision, head_revision, open_store
+from stockrnn.types import Span
 
 Health: TypeAlias = Literal["ok", "warning", "problem"]
 
@@ -37,7 +40,7 @@ class Finding:
 
 
 def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> Iterator[Finding]:
-    """Yield a finding a check.
+    """Yield one finding per check.
 
     Parameters
     ----------
@@ -55,7 +58,8 @@ def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> It
         engine.dispose()
     yield _named("disk", lambda: _look_at_disk(settings))
     yield _named("time zones", lambda: _look_at_zones(now))
-    yield _named("Yahoo", lambda: _look_at_yahoo(settings, now))
+    source = get_source(DEFAULT_SOURCE)
+    yield _named(source.title, lambda: _look_at_source(source, settings, now))
     yield _named("Prefect", lambda: _look_at_prefect(prefect_api))
 
 
@@ -88,8 +92,9 @@ def _look_at_clock(engine: Engine, now: datetime) -> tuple[Health, str]:
 def _look_at_calendars(settings: Settings, engine: Engine, now: datetime) -> tuple[Health, str]:
     with reading(engine) as connection:
         tickers = settings.tickers or read_tickers(connection, simulated=False)
-        names = {settings.calendars.get(one) or read_calendar_name(connection, one) or "XNYS" for one in tickers}
-    following = [f"{name} {calendar_at(name, now).next_to_open(now)}" for name in sorted(names or {"XNYS"})]
+        stored = {ticker: read_calendar_name(connection, ticker) for ticker in tickers or [_PROBE]}
+    names = {find_calendar_name(one, named=settings.calendars, stored=name) for one, name in stored.items()}
+    following = [f"{name} {calendar_at(name, now).next_to_open(now)}" for name in sorted(names)]
     return "ok", f"{len(tickers)} tickers; next sessions: {', '.join(following)}"
 
 
@@ -106,13 +111,15 @@ def _look_at_zones(now: datetime) -> tuple[Health, str]:
     return "ok", f"here it is {here:%H:%M %Z}, in New York {there:%H:%M}; schedules name their own zone"
 
 
-def _look_at_yahoo(settings: Settings, now: datetime) -> tuple[Health, str]:
-    client = YahooClient(cache=settings.home / "yfinance", requests_per_second=settings.requests_per_second)
+def _look_at_source(source: Source, settings: Settings, now: datetime) -> tuple[Health, str]:
+    if source.open is None or not source.needs_network:
+        return "ok", "it needs no network"
     today = now.date()
+    calendar = calendar_at(source.look_up_calendar(_PROBE), now)
     try:
-        answer = client.fetch_bars(_PROBE, first=today - timedelta(days=10), last=today, timezone=_NEW_YORK)
+        answer = source.open(settings)(_PROBE, Span(today - timedelta(days=10), today), calendar)
     except PriceSourceError as error:
-        return "problem", f"{error}; check the network, a proxy or Yahoo's own state"
+        return "problem", f"{error}; check the network, a proxy or {source.title}'s own state"
     return "ok", f"it answers, {len(answer.rows)} sessions of {_PROBE}"
 
 

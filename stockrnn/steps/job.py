@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from stockrnn.errors import MissingTargetError, NotEnoughHistoryError, StalePricesError, UnknownTickerError
 from stockrnn.market.calendars import Calendar, calendar_at
-from stockrnn.market.symbols import calendar_name
+from stockrnn.market.symbols import find_calendar_name
 from stockrnn.models.spec import PriceSpec, QuantileSpec
 from stockrnn.settings import Settings
 from stockrnn.store.engine import make_engine, reading
@@ -56,14 +56,14 @@ class Job:
         return self.settings.get_spec(self.spec_name)
 
     def find_calendar(self, stored: Instrument | None) -> Calendar:
-        """Return the ticker's calendar: the one of the settings, else the stored one, else by its symbol.
+        """Return the ticker's calendar, far enough ahead for `as_of`.
 
         Raises
         ------
         UnknownCalendarError
         """
-        named = self.settings.calendars.get(self.ticker) or (stored and stored.calendar)
-        return calendar_at(named or calendar_name(self.ticker), self.as_of)
+        known = stored.calendar if stored else None
+        return calendar_at(find_calendar_name(self.ticker, named=self.settings.calendars, stored=known), self.as_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

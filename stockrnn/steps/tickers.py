@@ -7,22 +7,21 @@ from sqlalchemy import Engine
 
 from stockrnn.errors import UsageError
 from stockrnn.market.calendars import calendar_at
-from stockrnn.market.symbols import calendar_name
+from stockrnn.market.symbols import find_calendar_name
 from stockrnn.settings import Settings
-from stockrnn.sources.simulated import DEMO_TICKERS
+from stockrnn.sources.source import Source
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_calendar_name, read_inactive_tickers, read_tickers
-from stockrnn.types import SourceName
 
 _DAY = timedelta(hours=24)
 
 
 def choose_tickers(
-    settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: SourceName
+    settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: Source | None = None
 ) -> list[str]:
-    """Return the tickers asked for, else those of the settings, else all in the store that the source serves.
+    """Return the tickers asked for, else the source's own, else those of the settings, else all real ones stored.
 
-    One that has become inactive is left out unless it is asked for.
+    One that has become inactive is left out unless it is asked for. `source` is None where no prices are brought in.
 
     Raises
     ------
@@ -31,8 +30,8 @@ def choose_tickers(
     """
     if tickers:
         return list(dict.fromkeys(tickers))
-    if source == "simulated":
-        return list(DEMO_TICKERS)
+    if source is not None and source.default_tickers:
+        return list(source.default_tickers)
     with reading(engine) as connection:
         stored = read_tickers(connection, simulated=False)
         inactive = read_inactive_tickers(connection)
@@ -72,6 +71,6 @@ def had_session(settings: Settings, engine: Engine, tickers: Sequence[str], *, a
     """
     with reading(engine) as connection:
         stored = {ticker: read_calendar_name(connection, ticker) for ticker in tickers}
-    names = {settings.calendars.get(ticker) or name or calendar_name(ticker) for ticker, name in stored.items()}
+    names = {find_calendar_name(one, named=settings.calendars, stored=name) for one, name in stored.items()}
     calendars = [calendar_at(name, as_of) for name in names]
     return any(as_of - calendar.closes_at(calendar.last_closed(as_of)) <= _DAY for calendar in calendars)

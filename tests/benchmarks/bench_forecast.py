@@ -4,12 +4,12 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from simulated import update_simulated
 
 from stockrnn.models.registry import restore
 from stockrnn.models.spec import QuantileSpec
 from stockrnn.settings import Settings
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import Job, read_history
 from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.engine import reading

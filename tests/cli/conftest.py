@@ -11,13 +11,13 @@ from datetime import date
 import pandas as pd
 import pytest
 from scenario import SMALL, evening
+from simulated import update_simulated
 from sqlalchemy import Engine
 
 from stockrnn.cli import main
 from stockrnn.settings import Settings, load_settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import Job
 from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.migrate import open_store

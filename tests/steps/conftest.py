@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from scenario import FRIDAY_EVENING, SMALL
+from simulated import update_simulated
 from sqlalchemy import Engine
 
 from stockrnn.settings import Settings
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import Job
 from stockrnn.store.migrate import open_store
 

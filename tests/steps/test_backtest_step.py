@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scenario import evening
+from simulated import update_simulated
 
 from stockrnn.errors import HoldoutError
 from stockrnn.steps.backtest import backtest_holdout, last_whole_month
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import read_history
 from stockrnn.store.backtests import read_backtest
 from stockrnn.store.engine import reading

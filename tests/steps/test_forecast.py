@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from scenario import evening
+from simulated import update_simulated
 
 from stockrnn.errors import ModelMissingError
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.steps.forecast import decide_kind, forecast_next
-from stockrnn.steps.import_prices import import_prices, update_simulated
+from stockrnn.steps.import_prices import import_prices
 from stockrnn.steps.job import read_history
 from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.engine import reading

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pandas as pd
 import pytest
 from scenario import FRIDAY_EVENING, SMALL, evening
+from simulated import update_simulated
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.model_monitoring import monitor_models
 from stockrnn.steps.prune import Pruned, prune_models
 from stockrnn.steps.replay import replay_all

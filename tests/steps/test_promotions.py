@@ -6,10 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from scenario import FRIDAY_EVENING, SMALL, evening
+from simulated import update_simulated
 
 from stockrnn.errors import ModelChoiceError, TrainingError
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import read_history
 from stockrnn.steps.manual_promotion import promote_model, roll_back
 from stockrnn.steps.retrain import retrain_if_due

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from scenario import FRIDAY_EVENING, evening
+from simulated import update_simulated
 
 from stockrnn.errors import NothingToReportError
 from stockrnn.report import png
 from stockrnn.settings import Settings
 from stockrnn.steps.backtest import backtest_holdout
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import import_prices, update_simulated
+from stockrnn.steps.import_prices import import_prices
 from stockrnn.steps.report import write_report
 from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.steps.status import read_status

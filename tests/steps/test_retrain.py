@@ -7,11 +7,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from scenario import SMALL, evening
+from simulated import update_simulated
 
 from stockrnn.errors import DamagedModelError, NotEnoughHistoryError, UnknownTickerError
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models.registry import restore
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.retrain import retrain_if_due
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import read_model

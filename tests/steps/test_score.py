@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scenario import FRIDAY_EVENING, evening
+from simulated import update_simulated
 
 from stockrnn.steps.backtest import backtest_holdout, last_whole_month
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import read_history
 from stockrnn.steps.replay import replay_all, replay_one
 from stockrnn.steps.retrain import retrain_if_due

@@ -2,12 +2,12 @@
 
 import pytest
 from scenario import FRIDAY_EVENING, SMALL, SMALL_QUANTILE, evening
+from simulated import update_simulated
 
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.settings import Settings
 from stockrnn.steps.backtest import backtest_holdout, last_whole_month
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import Job
 from stockrnn.steps.replay import replay_all
 from stockrnn.steps.retrain import describe_retrained, retrain_if_due

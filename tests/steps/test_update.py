@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
+from simulated import update_simulated
 
 from stockrnn.errors import MixedSourcesError, PriceFileError, UnknownCalendarError
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
-from stockrnn.steps.import_prices import import_prices, update_simulated
+from stockrnn.steps.import_prices import import_prices
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_tickers
 from stockrnn.store.prices import read_bars

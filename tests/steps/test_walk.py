@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from simulated import update_simulated
 
 from stockrnn.evaluation.holdouts import find_verdict
 from stockrnn.settings import Settings
 from stockrnn.steps.backtest import backtest_holdout
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.walk import compare_tickers_together, walk_forward
 from stockrnn.store.migrate import open_store
 from stockrnn.types import parse_holdout, parse_month

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from holdouts import run_holdout
+from simulated import update_simulated
 
 from stockrnn import networks
 from stockrnn.evaluation.holdouts import find_verdict, split_holdout
@@ -16,7 +17,6 @@ from stockrnn.settings import Settings
 from stockrnn.sources.simulated import FIRST_SESSION, RANDOM_WALK, SIGNAL, simulate_bars
 from stockrnn.steps import replay
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import update_simulated
 from stockrnn.steps.job import Job
 from stockrnn.steps.replay import replay_all
 from stockrnn.steps.retrain import retrain_if_due
