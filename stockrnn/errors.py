@@ -41,6 +41,14 @@ class UnknownSpecError(UsageError):
         )
 
 
+class UnknownSourceError(UsageError):
+    """A source of prices that is not registered."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name = name
+        super().__init__(f"no source {name!r}; known: {', '.join(known)}")
+
+
 class SettingsError(UsageError):
     """stockrnn.toml or a STOCKRNN_ variable holds something that is not allowed."""
 
@@ -57,31 +65,32 @@ class PriceFileError(StockrnnError):
 class PriceSourceError(StockrnnError):
     """A source that could not answer, for a reason that may pass: an outage, not a verdict on the ticker.
 
-    `affects_all` says that asking for another ticker would fail the same way.
+    `source` is the source's title, as in "Yahoo"; `affects_all` says that asking for another ticker would fail the
+    same way.
     """
 
-    def __init__(self, problem: str, *, affects_all: bool = False) -> None:
-        self.problem, self.affects_all = problem, affects_all
+    def __init__(self, problem: str, *, source: str, affects_all: bool = False) -> None:
+        self.problem, self.source, self.affects_all = problem, source, affects_all
         super().__init__(
-            f"Yahoo can't be reached or gives no usable answer: {problem}; nothing was changed. Run it again later, "
-            "or bring prices in with 'stockrnn prices import FILE --ticker META', or try '--source simulated'"
+            f"{source} can't be reached or gives no usable answer: {problem}; nothing was changed. Run it again "
+            "later, or bring prices in with 'stockrnn prices import FILE --ticker META', or try '--source simulated'"
         )
 
 
 class RateLimitedError(PriceSourceError):
     """The source refuses further requests for some time."""
 
-    def __init__(self) -> None:
-        super().__init__("it refuses further requests for now (HTTP 429)", affects_all=True)
+    def __init__(self, *, source: str) -> None:
+        super().__init__("it refuses further requests for now (HTTP 429)", source=source, affects_all=True)
 
 
 class NoPriceDataError(StockrnnError):
     """The source answers, but has nothing for this ticker: a wrong symbol, a delisting, a new name."""
 
-    def __init__(self, ticker: str, reason: str) -> None:
+    def __init__(self, ticker: str, reason: str, *, source: str) -> None:
         self.ticker, self.reason = ticker, reason
         super().__init__(
-            f"{ticker}: Yahoo has no prices of it ({reason}); check the symbol: it may be misspelt, delisted or "
+            f"{ticker}: {source} has no prices of it ({reason}); check the symbol: it may be misspelt, delisted or "
             "renamed (a new name is a new ticker here, nothing is merged by itself)"
         )
 
@@ -101,11 +110,11 @@ class StalePricesError(StockrnnError):
 class WrongCalendarError(UsageError):
     """A ticker whose calendar belongs to another exchange than the source says."""
 
-    def __init__(self, ticker: str, *, calendar: str, expected: str, found: str) -> None:
+    def __init__(self, ticker: str, *, calendar: str, expected: str, source: str, found: str) -> None:
         self.ticker = ticker
         super().__init__(
-            f"{ticker}: its calendar {calendar} is that of {expected}, but Yahoo says it trades in {found}; name the "
-            f'right calendar in stockrnn.toml, such as [calendars] "{ticker}" = "XTKS"'
+            f"{ticker}: its calendar {calendar} is that of {expected}, but {source} says it trades in {found}; name "
+            f'the right calendar in stockrnn.toml, such as [calendars] "{ticker}" = "XTKS"'
         )
 
 

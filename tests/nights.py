@@ -14,8 +14,9 @@ from stockrnn.errors import StockrnnError
 from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
-from stockrnn.sources.yahoo import YahooClient
-from stockrnn.steps.feed import YahooFeed
+from stockrnn.sources.yahoo import SOURCE
+from stockrnn.sources.yahoo.client import YahooClient
+from stockrnn.steps.feed import Feed
 from stockrnn.steps.run import Run
 from stockrnn.store.engine import reading
 from stockrnn.store.prices import Written
@@ -51,19 +52,17 @@ class Batch:
         return self._update(self.engine, tickers, now, as_of or now, full=full)
 
     def _update(self, engine, tickers, now, as_of, *, full=False):
-        feed = YahooFeed(self._fetch, pause=self.pauses.append)
+        feed = Feed(SOURCE, self.client.fetch, pause=self.pauses.append)
         done = {}
         for ticker in tickers:
-            job = Run(settings=self.settings, engine=engine, as_of=as_of, now=now).job(ticker, "tutorial")
+            job = Run(settings=self.settings, engine=engine, as_of=as_of, now=now
+            ).job(ticker, "tutorial")
             try:
                 done[ticker] = feed.update(job, full=full)
             except StockrnnError as error:
                 done[ticker] = error
         feed.close()
         return done
-
-    def _fetch(self, ticker, span, timezone):
-        return self.client.fetch_bars(ticker, first=span.first, last=span.last, timezone=timezone)
 
     def assert_equals_a_full_download(self, *tickers: str, rtol: float = 1e-9) -> None:
         """The prices, actions and open issues are those of a new store filled at this moment."""

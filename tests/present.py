@@ -9,8 +9,8 @@ import pytest
 from yahoo_server import FakeYahoo, make_session_class
 
 from stockrnn.market.calendars import load_calendar
-from stockrnn.sources import yahoo_session
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.sources.yahoo import session as yahoo_session
 
 
 @contextmanager

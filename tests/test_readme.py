@@ -51,7 +51,7 @@ STOCKRNN = f"""#!{sys.executable}
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from yahoo_server import make_session_class
-from stockrnn.sources import yahoo_session
+from stockrnn.sources.yahoo import session as yahoo_session
 yahoo_session.YahooSession = make_session_class(PORT, yahoo_session.YahooSession)
 from stockrnn.cli import main
 if __name__ == "__main__":  # a process that trains reads this file, too

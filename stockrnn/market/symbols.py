@@ -1,7 +1,8 @@
 """Which exchange's calendar a Yahoo symbol follows. Calendars are those of `exchange_calendars`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from stockrnn.errors import UnknownCalendarError
 
@@ -39,24 +40,47 @@ _BY_INDEX = {
 _CRYPTO = re.compile(r"[A-Z0-9]+-(?:USD[TC]?|EUR|GBP|JPY|CAD|AUD|CHF|CNY|INR|KRW|BRL|TRY|BTC|ETH)")
 
 
-def calendar_name(ticker: str, *, named: Mapping[str, str] | None = None) -> str:
-    """Return the name of the calendar that a Yahoo ticker trades on; those that `named` holds come first.
+LookUp: TypeAlias = Callable[[str], str]
+"""Returns the name of a symbol's calendar; `UnknownCalendarError` where the symbol does not tell."""
+
+
+def look_up_calendar(ticker: str) -> str:
+    """Return the name of the calendar that a Yahoo ticker trades on, as its symbol says.
 
     Raises
     ------
     UnknownCalendarError
         Neither the symbol nor its suffix is in a table; the calendar must be named.
 
-    >>> calendar_name("BRK-B"), calendar_name("0700.HK"), calendar_name("BTC-USD"), calendar_name("^N225")
-    ('XNYS', 'XHKG', '24/7', 'XTKS')
+    >>> look_up_calendar("BRK-B"), look_up_calendar("0700.HK"), look_up_calendar("BTC-USD")
+    ('XNYS', 'XHKG', '24/7')
     """
-    found = (named or {}).get(ticker) or _BY_INDEX.get(ticker) or _by_form(ticker)
+    found = _BY_INDEX.get(ticker) or _by_form(ticker)
     if found is None:
         raise UnknownCalendarError(
             f"{ticker}: its exchange is not known; name the exchange's calendar, such as XSTO, with --calendar when "
             f'importing, or in stockrnn.toml as [calendars] "{ticker}" = "XSTO"'
         )
     return found
+
+
+def find_calendar_name(
+    ticker: str, *, named: Mapping[str, str], stored: str | None, look_up: LookUp = look_up_calendar
+) -> str:
+    """Return the name of a ticker's calendar: the one named in the settings, else the stored one, else by its symbol.
+
+    Parameters
+    ----------
+    named
+        The settings' calendars, by ticker.
+    stored
+        The calendar that the store has for the ticker; None where it has none.
+
+    Raises
+    ------
+    UnknownCalendarError
+    """
+    return named.get(ticker) or stored or look_up(ticker)
 
 
 def _by_form(ticker: str) -> str | None:

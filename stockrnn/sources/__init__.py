@@ -1,1 +1,1 @@
-"""Where bars come from: price files and the simulated market."""
+"""Where prices come from: one file or folder per source and their registry, and the reader of price files."""

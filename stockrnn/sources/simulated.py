@@ -6,14 +6,17 @@ has Gaussian shocks of constant size, and `SIGNAL` reverts to its mean in a way 
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 
+from stockrnn.errors import NoPriceDataError
 from stockrnn.market.calendars import Calendar
-from stockrnn.types import BAR_COLUMNS
+from stockrnn.settings import Settings
+from stockrnn.sources.source import Fetch, Source
+from stockrnn.types import BAR_COLUMNS, Download, Span
 
 FIRST_SESSION = date(2010, 1, 4)
 RANDOM_WALK = "SIM-WALK"
@@ -24,6 +27,7 @@ SIGNAL_PHI = 0.5
 SIGNAL_LEVEL = 100.0
 OVERNIGHT_SHARE = 0.3
 
+_TITLE = "the simulated market"
 _SESSIONS_A_YEAR = 252
 _TAIL_DF = 5.0
 _ARCH, _GARCH = 0.07, 0.90
@@ -60,9 +64,24 @@ class _Character:
     volume: float
 
 
-def fetch_simulated(ticker: str, *, calendar: Calendar, as_of: datetime) -> pd.DataFrame:
-    """Return the bars of all sessions from `FIRST_SESSION` on that have closed at `as_of`."""
-    return simulate_bars(ticker, calendar.sessions(FIRST_SESSION, calendar.last_closed(as_of)))
+def fetch_simulated(ticker: str, span: Span, calendar: Calendar) -> Download:
+    """Return the bars of the sessions in `span`, from `FIRST_SESSION` on; there are no corporate actions.
+
+    Raises
+    ------
+    NoPriceDataError
+        `span` ends before the market begins.
+    """
+    if span.last < FIRST_SESSION:
+        raise NoPriceDataError(ticker, f"it begins on {FIRST_SESSION}", source=_TITLE)
+    frame = simulate_bars(ticker, calendar.sessions(FIRST_SESSION, span.last))
+    return Download(
+        rows=frame.loc[pd.Timestamp(span.first) :].reset_index(),
+        actions=(),
+        issues=(),
+        currency=None,
+        timezone=calendar.timezone,
+    )
 
 
 def simulate_bars(ticker: str, sessions: pd.DatetimeIndex) -> pd.DataFrame:
@@ -184,3 +203,10 @@ def _make_volume(
     """Return shares traded, whole numbers: more on volatile days and on days of large moves. Shape (n,)."""
     busy = 0.7 * np.log(volatility / character.volatility) + 0.3 * np.abs(shocks)
     return np.asarray(np.round(character.volume * np.exp(busy + 0.25 * rng.standard_normal(len(volatility)))))
+
+
+def _open(_settings: Settings) -> Fetch:
+    return fetch_simulated
+
+
+SOURCE = Source(name="simulated", title=_TITLE, open=_open, simulated=True, default_tickers=DEMO_TICKERS)

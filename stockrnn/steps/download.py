@@ -1,9 +1,9 @@
-"""One ticker's update from a source on the network: fetch, check, compare, and store all of it or nothing."""
+"""One ticker's update from a source: fetch, check, compare, and store all of it or nothing."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -11,35 +11,73 @@ from sqlalchemy import Connection
 
 from stockrnn.errors import NoPriceDataError, WrongCalendarError
 from stockrnn.market.bars import check_bars
-from stockrnn.market.calendars import Calendar
+from stockrnn.market.calendars import Calendar, calendar_at
 from stockrnn.market.revisions import compare_bars
-from stockrnn.steps.job import Job
+from stockrnn.market.symbols import find_calendar_name
+from stockrnn.sources.source import Fetch, Source
+from stockrnn.steps.run import Job
 from stockrnn.store.actions import differ, read_actions, write_actions
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import (
+    SIMULATED,
     Instrument,
     lock_instrument,
     read_instrument,
     read_overlap_start,
     write_updated,
 )
-from stockrnn.store.prices import Written, read_bars, write_bars
+from stockrnn.store.prices import Written, read_bars, require_same_market, write_bars
 from stockrnn.types import BAR_COLUMNS, Action, Bars, Download, PriceIssue, Span
 
-YAHOO = "yahoo"
 OVERLAP_SESSIONS = 10
 _ISSUE_SESSIONS = 60
 """How far back an open issue makes a nightly update ask again."""
 _MAX_CLOCK_GAP = timedelta(hours=2)
 _NOTHING = Written(inserted=0, revised=0, quarantined=0)
 
-Fetch = Callable[[str, Span, str], Download]
-"""Fetches a ticker's sessions of a span; the third argument is the exchange's timezone."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Update:
+    """What is known of a ticker before its source is asked.
+
+    Attributes
+    ----------
+    last
+        The last session whose bar has settled.
+    overlap_from
+        The first session to ask for again; None where nothing is stored.
+    """
+
+    job: Job
+    source: Source
+    calendar: Calendar
+    stored: Instrument | None
+    last: date
+    overlap_from: date | None
+
+    @property
+    def now(self) -> datetime:
+        """When the source is asked: the simulated market's time is simulated too."""
+        return self.job.as_of if self.source.simulated else self.job.now
+
+    @property
+    def written_as(self) -> str:
+        """What the rows name as their source."""
+        return SIMULATED if self.source.simulated else self.source.name
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the source was asked since the last session settled, and gave that session."""
+        stored, settle_hours = self.stored, _settle_hours(self.job, self.source)
+        if stored is None or stored.updated_at is None or stored.last_session is None:
+            return False
+        asked_for = self.calendar.last_settled(stored.updated_at, settle_hours=settle_hours)
+        return min(stored.last_session, asked_for) >= self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What an update is about.
+    """What the source is asked for.
 
     Attributes
     ----------
@@ -49,14 +87,13 @@ class _Request:
         The user asked for the whole history and takes it as it is.
     """
 
-    job: Job
-    calendar: Calendar
+    update: _Update
     span: Span
     whole: bool
     forced: bool = False
 
 
-def update_ticker(job: Job, fetch: Fetch, *, full: bool = False) -> Written:
+def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False) -> Written:
     """Bring the job's ticker up to date; nothing is written unless all of it is.
 
     Asks for the sessions missing and the last 10 stored ones, or for the whole history where nothing is stored, the
@@ -67,69 +104,93 @@ def update_ticker(job: Job, fetch: Fetch, *, full: bool = False) -> Written:
     ------
     PriceSourceError, NoPriceDataError, MixedSourcesError, UnknownCalendarError, WrongCalendarError
     """
+    update = _look_up(job, source)
+    if update.is_done and not full:
+        return _NOTHING
+    if update.overlap_from is not None and not full:
+        part = _Request(update=update, span=Span(min(update.overlap_from, update.last), update.last), whole=False)
+        written = _store(part, _fetch(part, fetch))
+        if written is not None:
+            return written
+    whole = _Request(update=update, span=_whole_span(update), whole=True, forced=full)
+    return _store(whole, _fetch(whole, fetch)) or _NOTHING
+
+
+def _look_up(job: Job, source: Source) -> _Update:
     with reading(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
-        calendar = job.find_calendar(stored)
-        last = calendar.last_settled(job.as_of, settle_hours=job.settings.settle_hours)
-        first = read_overlap_start(
+        calendar = _find_calendar(job, source, stored)
+        last = calendar.last_settled(job.as_of, settle_hours=_settle_hours(job, source))
+        overlap_from = read_overlap_start(
             connection,
             job.ticker,
             sessions=OVERLAP_SESSIONS,
             issues_since=calendar.session_offset(last, -_ISSUE_SESSIONS),
         )
-    if not full and _is_done(job, calendar, stored, last):
-        return _NOTHING
-    whole = _Request(job=job, calendar=calendar, span=_whole_span(job, stored, last), whole=True, forced=full)
-    if first is not None and not full:
-        part = _Request(job=job, calendar=calendar, span=Span(min(first, last), last), whole=False)
-        written = _store(part, _fetch(part, fetch))
-        if written is not None:
-            return written
-    return _store(whole, _fetch(whole, fetch)) or _NOTHING
+        update = _Update(
+            job=job, source=source, calendar=calendar, stored=stored, last=last, overlap_from=overlap_from
+        )
+        require_same_market(connection, job.ticker, source=update.written_as)
+    return update
 
 
-def _is_done(job: Job, calendar: Calendar, stored: Instrument | None, last: date) -> bool:
-    """Whether the source was asked since the last session settled, and gave that session."""
-    if stored is None or stored.updated_at is None or stored.last_session is None or stored.last_session < last:
-        return False
-    return calendar.last_settled(stored.updated_at, settle_hours=job.settings.settle_hours) >= last
+def _find_calendar(job: Job, source: Source, stored: Instrument | None) -> Calendar:
+    name = find_calendar_name(
+        job.ticker,
+        named=job.settings.calendars,
+        stored=stored.calendar if stored else None,
+        look_up=source.look_up_calendar,
+    )
+    return calendar_at(name, job.as_of)
 
 
-def _whole_span(job: Job, stored: Instrument | None, last: date) -> Span:
-    begins = [job.settings.history_from] + ([stored.first_session] if stored and stored.first_session else [])
-    return Span(min(*begins, last), last)
+def _settle_hours(job: Job, source: Source) -> float:
+    # the simulated market has its figures at the close
+    return 0 if source.simulated else job.settings.settle_hours
+
+
+def _whole_span(update: _Update) -> Span:
+    stored = update.stored
+    begins = [update.job.settings.history_from] + ([stored.first_session] if stored and stored.first_session else [])
+    return Span(min(*begins, update.last), update.last)
 
 
 def _fetch(request: _Request, fetch: Fetch) -> Download:
-    job, calendar = request.job, request.calendar
-    download = fetch(job.ticker, request.span, calendar.timezone)
-    _require_timezone(job, calendar, download)
+    update, span = request.update, request.span
+    download = fetch(update.job.ticker, span, update.calendar)
+    _require_timezone(update, download)
     # a part of the history holds sessions that were there before
     if download.rows.empty:
-        raise NoPriceDataError(job.ticker, f"none from {request.span.first} to {request.span.last}")
+        reason = f"none from {span.first} to {span.last}"
+        raise NoPriceDataError(update.job.ticker, reason, source=update.source.title)
     return download
 
 
-def _require_timezone(job: Job, calendar: Calendar, download: Download) -> None:
+def _require_timezone(update: _Update, download: Download) -> None:
+    calendar, as_of = update.calendar, update.job.as_of
     here, there = (
-        job.as_of.astimezone(ZoneInfo(zone)).utcoffset() or timedelta(0)
+        as_of.astimezone(ZoneInfo(zone)).utcoffset() or timedelta(0)
         for zone in (calendar.timezone, download.timezone)
     )
     if abs(here - there) > _MAX_CLOCK_GAP:
         raise WrongCalendarError(
-            job.ticker, calendar=calendar.name, expected=calendar.timezone, found=download.timezone
+            update.job.ticker,
+            calendar=calendar.name,
+            expected=calendar.timezone,
+            source=update.source.title,
+            found=download.timezone,
         )
 
 
 def _store(request: _Request, download: Download) -> Written | None:
     """Store a download in one transaction; None, with nothing written, where the whole history is needed first."""
-    job = request.job
-    bars = _check(request, download)
-    calendar, currency = request.calendar.name, download.currency
-    with writing(job.engine) as connection:
-        lock_instrument(connection, job.ticker, calendar=calendar, currency=currency)
-        stored = read_instrument(connection, job.ticker)
-        if stored is not None and stored.updated_at is not None and stored.updated_at > job.now:
+    update = request.update
+    ticker, bars = update.job.ticker, _check(update, download)
+    said: dict[str, Any] = {"calendar": update.calendar.name, "currency": download.currency}
+    with writing(update.job.engine) as connection:
+        lock_instrument(connection, ticker, **said)
+        stored = read_instrument(connection, ticker)
+        if stored is not None and stored.updated_at is not None and stored.updated_at > update.now:
             return _NOTHING  # another run, begun later, was here: what it saw is newer
         if not request.whole and _is_restated(connection, request, bars, download):
             return None
@@ -137,33 +198,33 @@ def _store(request: _Request, download: Download) -> Written | None:
             bars = _quarantine_mixup(connection, request, bars, download)
         written = write_bars(
             connection,
-            job.ticker,
+            ticker,
             bars,
-            calendar=calendar,
-            currency=currency,
-            source=YAHOO,
-            observed_at=job.now,
-            expected=request.calendar.sessions(request.span.first, request.span.last),
+            **said,
+            source=update.written_as,
+            observed_at=update.now,
+            expected=update.calendar.sessions(request.span.first, request.span.last),
             asked=request.span,
         )
-        write_actions(connection, job.ticker, download.actions, asked=request.span, observed_at=job.now)
-        write_updated(connection, job.ticker, calendar=calendar, currency=currency, updated_at=job.now)
+        write_actions(connection, ticker, download.actions, asked=request.span, observed_at=update.now)
+        write_updated(connection, ticker, **said, updated_at=update.now)
     return written
 
 
 def _is_restated(connection: Connection, request: _Request, bars: Bars, download: Download) -> bool:
-    stored = read_bars(connection, request.job.ticker, first=request.span.first)
-    if compare_bars(stored, bars.frame).restated:
+    ticker = request.update.job.ticker
+    if compare_bars(read_bars(connection, ticker, first=request.span.first), bars.frame).restated:
         return True
-    return differ(read_actions(connection, request.job.ticker), download.actions, request.span)
+    return differ(read_actions(connection, ticker), download.actions, request.span)
 
 
 def _quarantine_mixup(connection: Connection, request: _Request, bars: Bars, download: Download) -> Bars:
-    """Keep a history aside that comes about 100 times off without a split, as in pounds where it was in pence."""
-    comparison = compare_bars(read_bars(connection, request.job.ticker, first=request.span.first), bars.frame)
+    """Quarantine a history that comes about 100 times off without a split, as in pounds where it was in pence."""
+    stored = read_bars(connection, request.update.job.ticker, first=request.span.first)
+    comparison = compare_bars(stored, bars.frame)
     if not comparison.is_unit_mixup or _has_news_of_split(connection, request, download):
         return bars
-    aside = tuple(
+    quarantined = tuple(
         PriceIssue(
             session=session.date(),
             kind="jump",
@@ -173,7 +234,7 @@ def _quarantine_mixup(connection: Connection, request: _Request, bars: Bars, dow
         )
         for session, row in zip(comparison.new.index, _to_json(comparison.new), strict=True)
     )
-    return Bars(frame=bars.frame.iloc[:0], issues=(*bars.issues, *aside))
+    return Bars(frame=bars.frame.iloc[:0], issues=(*bars.issues, *quarantined))
 
 
 def _to_json(bars: pd.DataFrame) -> list[dict[str, float | None]]:
@@ -185,8 +246,9 @@ def _to_json(bars: pd.DataFrame) -> list[dict[str, float | None]]:
 
 def _has_news_of_split(connection: Connection, request: _Request, download: Download) -> bool:
     """Whether a split is new or so recent that the source may restate the past for it only now."""
-    recent = request.calendar.session_offset(request.span.last, -_ISSUE_SESSIONS)
-    known = set(read_actions(connection, request.job.ticker))
+    update = request.update
+    recent = update.calendar.session_offset(request.span.last, -_ISSUE_SESSIONS)
+    known = set(read_actions(connection, update.job.ticker))
     return any(action not in known or action.ex_date >= recent for action in _splits(download))
 
 
@@ -194,13 +256,12 @@ def _splits(download: Download) -> list[Action]:
     return [action for action in download.actions if action.kind == "split"]
 
 
-def _check(request: _Request, download: Download) -> Bars:
-    job = request.job
+def _check(update: _Update, download: Download) -> Bars:
     bars = check_bars(
         download.rows,
-        closes=request.calendar.table["closes"],
-        as_of=job.as_of,
-        settle_hours=job.settings.settle_hours,
+        closes=update.calendar.table["closes"],
+        as_of=update.job.as_of,
+        settle_hours=_settle_hours(update.job, update.source),
         splits={action.ex_date: action.value for action in _splits(download)},
     )
     duplicates = [issue for issue in download.issues if pd.Timestamp(issue.session) in bars.frame.index]

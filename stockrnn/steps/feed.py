@@ -1,21 +1,19 @@
-"""Where a run's prices come from: one feed for all its tickers, so that an outage is noticed once."""
+"""One feed for all tickers of a run, so that an outage of its source is noticed once; nights without data."""
 
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import Protocol
 
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
 from stockrnn.settings import Settings
-from stockrnn.steps.download import Fetch, update_ticker
-from stockrnn.steps.import_prices import update_simulated
-from stockrnn.steps.job import Job
+from stockrnn.sources.source import Fetch, Source
+from stockrnn.steps.download import update_ticker
+from stockrnn.steps.run import Job
 from stockrnn.store.engine import reading, writing
-from stockrnn.store.instruments import Instrument, read_instrument, write_no_data
+from stockrnn.store.instruments import read_instrument, write_no_data
 from stockrnn.store.prices import Written
-from stockrnn.types import Download, SourceName, Span
 
 LOG = logging.getLogger("stockrnn")
 
@@ -25,21 +23,15 @@ _FAILURES_IN_A_ROW = 3
 _ONE_NIGHT = timedelta(days=1)
 
 
-class Feed(Protocol):
-    """What updates one ticker after the other."""
-
-    def update(self, job: Job, *, full: bool = False) -> Written | None:
-        """Bring the job's ticker up to date; None where the source is what is stored already."""
-
-
-class YahooFeed:
-    """Updates from Yahoo.
+class Feed:
+    """A source that is open for a run.
 
     The first refusal (HTTP 429) stops the whole batch for a while; it goes on where it was. An outage that is not
     one ticker's own stops it for good: the tickers that are left fail at once, and the next run takes them up.
     """
 
-    def __init__(self, fetch: Fetch, *, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, source: Source, fetch: Fetch, *, pause: Callable[[float], None] = time.sleep) -> None:
+        self._source = source
         self._fetch = fetch
         self._pause = pause
         self._pauses = iter(_PAUSES)
@@ -59,6 +51,7 @@ class YahooFeed:
             raise self._stopped
         try:
             written = self._update_patiently(job, full=full)
+            job.run.forget(job.ticker)
         except NoPriceDataError:
             self._without_data.append(job)
             self._failures = 0
@@ -69,11 +62,8 @@ class YahooFeed:
                 self._stopped = error
             raise
         self._failures = 0
-        # one that is delisted still answers for some time, with its past
-        if _is_current(job):
-            self._answered += 1
-        else:
-            self._without_data.append(job)
+        if self._source.needs_network:
+            self._note_answer(job)
         return written
 
     def close(self) -> None:
@@ -85,54 +75,49 @@ class YahooFeed:
     def _update_patiently(self, job: Job, *, full: bool) -> Written:
         while True:
             try:
-                return update_ticker(job, self._fetch, full=full)
+                return update_ticker(job, self._source, self._fetch, full=full)
             except RateLimitedError:
                 seconds = next(self._pauses, None)
                 if seconds is None:
                     raise
-                LOG.warning("Yahoo refuses further requests for now; the whole batch waits %.0f s", seconds)
+                title = self._source.title
+                LOG.warning("%s refuses further requests for now; the whole batch waits %.0f s", title, seconds)
                 self._pause(seconds)
 
-
-class _SimulatedFeed:
-    def update(self, job: Job, *, full: bool = False) -> Written:  # noqa: ARG002  # it is always the full history
-        return update_simulated(job)
-
-
-class _StoredFeed:
-    def update(self, job: Job, *, full: bool = False) -> None:
-        """Leave what is stored as it is."""
+    def _note_answer(self, job: Job) -> None:
+        # a ticker that is delisted still answers for some time, with its past
+        if _is_current(job):
+            self._answered += 1
+        else:
+            self._without_data.append(job)
 
 
 @contextmanager
-def open_feed(settings: Settings, source: SourceName) -> Iterator[Feed]:
-    """Open the feed of a source; when the block ends, nights without data have been counted."""
-    if source == "simulated":
-        yield _SimulatedFeed()
-    elif source == "stored":
-        yield _StoredFeed()
-    else:
-        feed = YahooFeed(_fetch_from_yahoo(settings))
-        yield feed
-        feed.close()
+def open_feed(settings: Settings, source: Source) -> Iterator[Feed | None]:
+    """Open the feed of a source, None where it downloads nothing; at the end nights without data are counted."""
+    if source.open is None:
+        yield None
+        return
+    feed = Feed(source, source.open(settings))
+    yield feed
+    feed.close()
 
 
-def _fetch_from_yahoo(settings: Settings) -> Fetch:
-    from stockrnn.sources.yahoo import YahooClient
+def update_prices(job: Job, feed: Feed | None, *, full: bool = False) -> Written | None:
+    """Bring the job's ticker up to date; None where there is no feed: what is stored is all there is.
 
-    client = YahooClient(cache=settings.home / "yfinance", requests_per_second=settings.requests_per_second)
-
-    def fetch(ticker: str, span: Span, timezone: str) -> Download:
-        return client.fetch_bars(ticker, first=span.first, last=span.last, timezone=timezone)
-
-    return fetch
+    Raises
+    ------
+    PriceSourceError, NoPriceDataError, MixedSourcesError, UnknownCalendarError, WrongCalendarError
+    """
+    return None if feed is None else feed.update(job, full=full)
 
 
 def _is_current(job: Job) -> bool:
     """Whether the last settled session is stored; a ticker that is current again is active again."""
     with reading(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
-    if stored is None or stored.last_session is None or stored.last_session < _last_settled(job, stored, job.as_of):
+    if stored is None or stored.last_session is None or stored.last_session < _last_settled(job, job.as_of):
         return False
     if stored.no_data_nights or not stored.active:
         with writing(job.engine) as connection:
@@ -140,19 +125,19 @@ def _is_current(job: Job) -> bool:
     return True
 
 
-def _last_settled(job: Job, stored: Instrument, moment: datetime) -> date:
-    return job.find_calendar(stored).last_settled(moment, settle_hours=job.settings.settle_hours)
+def _last_settled(job: Job, moment: datetime) -> date:
+    return job.run.calendar(job.ticker).last_settled(moment, settle_hours=job.settings.settle_hours)
 
 
 def _count_night(job: Job) -> None:
-    """Note a night without data, once a session; after several the ticker is not asked for any more."""
+    """Note a night without data, once per session; after several the ticker is not asked for any more."""
     if job.now - job.as_of > _ONE_NIGHT:
         return  # a look at the past says nothing about tonight
     with writing(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
         if stored is None:
             return
-        if stored.no_data_at and _last_settled(job, stored, stored.no_data_at) == _last_settled(job, stored, job.now):
+        if stored.no_data_at and _last_settled(job, stored.no_data_at) == _last_settled(job, job.now):
             return
         nights = stored.no_data_nights + 1
         active = stored.active and nights < job.settings.inactive_after_nights

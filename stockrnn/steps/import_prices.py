@@ -1,4 +1,4 @@
-"""Prices in from what is at hand: files that the user names, and the simulated market."""
+"""Prices in from files that the user names."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,13 +10,11 @@ from sqlalchemy import Engine
 from stockrnn.errors import PriceFileError
 from stockrnn.market.bars import check_bars
 from stockrnn.market.calendars import Calendar, calendar_at
-from stockrnn.market.symbols import calendar_name
+from stockrnn.market.symbols import find_calendar_name
 from stockrnn.settings import Settings
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
-from stockrnn.sources.simulated import fetch_simulated
-from stockrnn.steps.job import Job
 from stockrnn.store.engine import reading, writing
-from stockrnn.store.instruments import SIMULATED, read_instrument, write_updated
+from stockrnn.store.instruments import read_calendar_name
 from stockrnn.store.prices import Written, write_bars
 from stockrnn.types import Bars
 
@@ -45,14 +43,14 @@ def import_prices(
     PriceFileError, MixedSourcesError, UnknownCalendarError
     """
     with reading(engine) as connection:
-        stored = read_instrument(connection, ticker)
-    named = calendar or settings.calendars.get(ticker) or (stored and stored.calendar)
-    sessions = calendar_at(named or calendar_name(ticker), as_of)
+        stored = read_calendar_name(connection, ticker)
+    name = calendar or find_calendar_name(ticker, named=settings.calendars, stored=stored)
+    sessions = calendar_at(name, as_of)
     checked = [_read_checked(path, sessions, as_of, settle_hours=settings.settle_hours) for path in files]
     _require_agreement(files, checked)
     spans = [day.date() for bars in checked for day in bars.frame.index[[0, -1]]]
-    aside = pd.DatetimeIndex([issue.session for bars in checked for issue in bars.issues]).as_unit("ns")
-    expected = [None] * (len(files) - 1) + [sessions.sessions(min(spans), max(spans)).difference(aside)]
+    quarantined = pd.DatetimeIndex([issue.session for bars in checked for issue in bars.issues]).as_unit("ns")
+    expected = [None] * (len(files) - 1) + [sessions.sessions(min(spans), max(spans)).difference(quarantined)]
     with writing(engine) as connection:
         return [
             write_bars(
@@ -67,24 +65,6 @@ def import_prices(
             )
             for bars, between in zip(checked, expected, strict=True)
         ]
-
-
-def update_simulated(job: Job) -> Written:
-    """Bring the job's ticker up to date from the simulated market, whose time is simulated too."""
-    sessions = job.find_calendar(None)
-    frame = fetch_simulated(job.ticker, calendar=sessions, as_of=job.as_of)
-    with writing(job.engine) as connection:
-        written = write_bars(
-            connection,
-            job.ticker,
-            Bars(frame=frame),
-            calendar=sessions.name,
-            currency=None,
-            source=SIMULATED,
-            observed_at=job.as_of,
-        )
-        write_updated(connection, job.ticker, calendar=sessions.name, currency=None, updated_at=job.as_of)
-    return written
 
 
 def _require_agreement(files: Sequence[Path], checked: Sequence[Bars]) -> None:

@@ -37,6 +37,18 @@ def is_simulated(connection: Connection, ticker: str) -> bool:
     return _read_source(connection, ticker) == SIMULATED
 
 
+def require_same_market(connection: Connection, ticker: str, *, source: str) -> None:
+    """Refuse simulated prices for a ticker with real ones, or the other way round.
+
+    Raises
+    ------
+    MixedSourcesError
+    """
+    stored = _read_source(connection, ticker)
+    if stored is not None and (stored == SIMULATED) != (source == SIMULATED):
+        raise MixedSourcesError(ticker, stored, source)
+
+
 def read_bars(
     connection: Connection,
     ticker: str,
@@ -110,9 +122,7 @@ def write_bars(
     MixedSourcesError
         Simulated prices for a ticker with real ones, or the other way round.
     """
-    stored_source = _read_source(connection, ticker)
-    if stored_source is not None and (stored_source == SIMULATED) != (source == SIMULATED):
-        raise MixedSourcesError(ticker, stored_source, source)
+    require_same_market(connection, ticker, source=source)
     lock_instrument(connection, ticker, calendar=calendar, currency=currency)
     first = bars.frame.index[0].date() if len(bars.frame) else None
     comparison = compare_bars(read_bars(connection, ticker, first=first), bars.frame)

@@ -13,7 +13,6 @@ from stockrnn.errors import InvalidTickerError, UsageError
 
 Target: TypeAlias = Literal["open", "high", "low", "close", "adj_close"]
 Kind: TypeAlias = Literal["live", "hindcast"]
-SourceName: TypeAlias = Literal["yahoo", "simulated", "stored"]
 ActionKind: TypeAlias = Literal["dividend", "split", "capital_gain"]
 Market: TypeAlias = Literal["real", "simulated"]
 Ruling: TypeAlias = Literal["promoted", "rejected", "rolled_back"]

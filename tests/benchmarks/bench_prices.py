@@ -70,7 +70,7 @@ for path in sys.argv[2:]:
 UPDATE = """
 import sys
 from yahoo_server import make_session_class
-from stockrnn.sources import yahoo_session
+from stockrnn.sources.yahoo import session as yahoo_session
 yahoo_session.YahooSession = make_session_class(int(sys.argv[1]), yahoo_session.YahooSession)
 from stockrnn.cli import main
 sys.argv = ["stockrnn", "prices", "update", "--as-of", sys.argv[2]]

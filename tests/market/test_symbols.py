@@ -6,7 +6,7 @@ from yfinance.const import _MIC_TO_YAHOO_SUFFIX
 
 from stockrnn.errors import UnknownCalendarError
 from stockrnn.market import symbols as exchanges
-from stockrnn.market.symbols import calendar_name
+from stockrnn.market.symbols import find_calendar_name, look_up_calendar
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ from stockrnn.market.symbols import calendar_name
     ],
 )
 def test_the_form_of_a_symbol_names_its_exchange(ticker, name):
-    assert calendar_name(ticker) == name
+    assert look_up_calendar(ticker) == name
 
 
 def test_every_calendar_of_the_tables_exists():
@@ -55,10 +55,26 @@ def test_the_table_agrees_with_the_exchanges_that_the_client_knows():
 @pytest.mark.parametrize("ticker", ["ABC.ZZ", "^NOSUCH"])
 def test_an_unknown_exchange_asks_for_its_calendar(ticker):
     with pytest.raises(UnknownCalendarError, match=r"--calendar .*\[calendars\]") as raised:
-        calendar_name(ticker)
+        look_up_calendar(ticker)
     assert ticker in str(raised.value)
 
 
-def test_a_calendar_that_the_settings_name_comes_first():
-    assert calendar_name("ABC.ZZ", named={"ABC.ZZ": "XSTO"}) == "XSTO"
-    assert calendar_name("META", named={"META": "XLON"}) == "XLON"
+@pytest.mark.parametrize(
+    ("ticker", "stored", "name"),
+    [
+        ("META", None, "XNYS"),  # by its symbol
+        ("META", "XLON", "XLON"),
+        ("0700.HK", "XHKG", "XASX"),
+        ("0700.HK", None, "XASX"),
+        ("ABC.ZZ", "XSTO", "XSTO"),
+    ],
+)
+def test_a_calendar_is_that_of_the_settings_else_the_stored_one_else_that_of_the_symbol(ticker, stored, name):
+    assert find_calendar_name(ticker, named={"0700.HK": "XASX"}, stored=stored) == name
+
+
+def test_a_source_may_look_its_symbols_up_in_its_own_way():
+    known = {"named": {"A": "XLON"}, "look_up": lambda ticker: f"X{ticker}"}
+    assert find_calendar_name("ABC", stored=None, **known) == "XABC"
+    assert find_calendar_name("ABC", stored="XSTO", **known) == "XSTO"
+    assert find_calendar_name("A", stored=None, **known) == "XLON"

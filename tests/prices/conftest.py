@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from yahoo_server import FakeYahoo, make_session_class
 
 from stockrnn.settings import Settings
-from stockrnn.sources import yahoo_session
-from stockrnn.sources.yahoo import YahooClient
+from stockrnn.sources.yahoo import session as yahoo_session
+from stockrnn.sources.yahoo.client import YahooClient
 from stockrnn.store.engine import DATABASE_FILE, make_engine
 from stockrnn.store.migrate import open_store
 

@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from nights import LISTED, list_simulated, night, read_all, revisions
+from nights import LISTED, NEW_YORK, list_simulated, night, read_all, revisions
 from yahoo_server import CRUMB, FakeYahoo
 from yfinance.data import YfData
 
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
 from stockrnn.store.prices import Written
+from stockrnn.types import Span
 
 TICKERS = ("AAPL", "META", "MSFT", "NVDA", "TSLA")
 OUTAGES = ["500", "503", "garbled", "html", "down", "cut", "reset"]
@@ -161,7 +162,7 @@ def test_where_nobody_listens_the_batch_stops_at_the_first_ticker(batch, session
     with FakeYahoo(now=night(sessions[0])) as gone:
         batch.client = make_client(gone)
     asked = []
-    fetch, batch._fetch = batch._fetch, lambda *request: (asked.append(request[0]), fetch(*request))[1]
+    fetch, batch.client.fetch = batch.client.fetch, lambda *request: (asked.append(request[0]), fetch(*request))[1]
     done = batch.update(night(sessions[30]), *TICKERS)
     assert asked == ["AAPL"]
     assert {str(one) for one in done.values()} == {str(done["AAPL"])}
@@ -169,7 +170,7 @@ def test_where_nobody_listens_the_batch_stops_at_the_first_ticker(batch, session
 
 
 def test_a_hanging_answer_is_given_up(started, sessions, monkeypatch):
-    from stockrnn.sources import yahoo_session
+    from stockrnn.sources.yahoo import session as yahoo_session
 
     monkeypatch.setattr(yahoo_session, "_READ_SECONDS", 0.2)
     monkeypatch.setattr(yahoo_session, "_CONNECT_SECONDS", 0.2)
@@ -207,7 +208,7 @@ def test_requests_are_spaced_evenly(yahoo, make_client):
     yahoo.now = night("2024-03-01")
     list_simulated(yahoo)
     for _ in range(4):
-        client.fetch_bars("META", first=LISTED, last=night("2024-03-01").date(), timezone="America/New_York")
+        client.fetch("META", Span(LISTED, night("2024-03-01").date()), NEW_YORK)
     assert len(waits) >= 3
     # this clock stands still while it "sleeps", so that each wait is half a second longer than the one before
     assert all(abs(wait - 0.5 * position) < 0.4 for position, wait in enumerate(waits, start=1))

@@ -18,9 +18,10 @@ from yahoo_server import make_session_class
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
-from stockrnn.sources import yahoo_session
-from stockrnn.sources.yahoo import YahooClient
-from stockrnn.steps.feed import YahooFeed
+from stockrnn.sources.yahoo import SOURCE
+from stockrnn.sources.yahoo import session as yahoo_session
+from stockrnn.sources.yahoo.client import YahooClient
+from stockrnn.steps.feed import Feed
 from stockrnn.steps.run import Run
 from stockrnn.store.migrate import open_store
 
@@ -29,9 +30,7 @@ def update(port: int, settings: Settings, now: datetime, tickers: list[str]) -> 
     yahoo_session.YahooSession = make_session_class(port, yahoo_session.YahooSession)
     client = YahooClient(cache=settings.home / f"yfinance {os.getpid()}", requests_per_second=1e6)
     engine = open_store(settings)
-    feed = YahooFeed(
-        lambda ticker, span, zone: client.fetch_bars(ticker, first=span.first, last=span.last, timezone=zone)
-    )
+    feed = Feed(SOURCE, client.fetch)
     for ticker in tickers:
         job = Run(settings=settings, engine=engine, as_of=now, now=now).job(ticker, "tutorial")
         feed.update(job)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stockrnn.errors import NoPriceDataError
 from stockrnn.market.bars import check_bars
 from stockrnn.market.calendars import Calendar
 from stockrnn.sources.simulated import (
@@ -19,7 +20,7 @@ from stockrnn.sources.simulated import (
     fetch_simulated,
     simulate_bars,
 )
-from stockrnn.types import BAR_COLUMNS
+from stockrnn.types import BAR_COLUMNS, Span
 
 SESSIONS = pd.bdate_range(FIRST_SESSION, periods=4000, name="session").as_unit("ns")
 LONG = pd.date_range(FIRST_SESSION, periods=60_000, name="session").as_unit("s")
@@ -86,14 +87,22 @@ def test_every_simulated_bar_is_a_good_bar(ticker):
     assert frame["volume"].min() > 0
 
 
-def test_bars_of_closed_sessions_only_are_fetched():
+def test_the_bars_of_the_span_asked_for_are_fetched():
     opens = (SESSIONS + pd.Timedelta(hours=14)).tz_localize("UTC")
     calendar = Calendar("XTST", "America/New_York", pd.DataFrame({"opens": opens, "closes": CLOSES}, index=SESSIONS))
-    before = fetch_simulated("SIM-A", calendar=calendar, as_of=datetime(2010, 3, 1, 20, 59, tzinfo=UTC))
-    after = fetch_simulated("SIM-A", calendar=calendar, as_of=datetime(2010, 3, 1, 21, tzinfo=UTC))
-    assert (before.index[0].date(), before.index[-1].date()) == (FIRST_SESSION, date(2010, 2, 26))
-    assert after.index[-1].date() == date(2010, 3, 1)
-    pd.testing.assert_frame_equal(after[:-1], before, check_exact=True, check_freq=False)
+    bars = simulate_bars("SIM-A", SESSIONS[:40])
+    for first, last, asked in ((2, 9, slice(2, 10)), (0, 39, slice(0, 40)), (39, 39, slice(39, 40))):
+        span = Span(SESSIONS[first].date(), SESSIONS[last].date())
+        download = fetch_simulated("SIM-A", span, calendar)
+        assert list(download.rows.columns) == ["session", *BAR_COLUMNS]
+        found = download.rows.set_index("session")
+        pd.testing.assert_frame_equal(found, bars[asked], check_exact=True, check_freq=False)
+        assert (download.actions, download.issues, download.currency) == ((), (), None)
+        assert download.timezone == "America/New_York"
+    early = Span(date(2001, 1, 1), SESSIONS[1].date())
+    assert fetch_simulated("SIM-A", early, calendar).rows["session"].tolist() == SESSIONS[:2].tolist()
+    with pytest.raises(NoPriceDataError, match=r"SIM-A: the simulated market has no prices .* begins on 2010-01-04"):
+        fetch_simulated("SIM-A", Span(date(2001, 1, 1), date(2010, 1, 3)), calendar)
 
 
 def test_names_start_between_20_and_300_and_have_25_to_35_percent_volatility():

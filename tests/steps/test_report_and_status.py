@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from inline import backtest_holdout, retrain_if_due
 from scenario import FRIDAY_EVENING, evening
+from inline import update_simulated
 
 from stockrnn.errors import NothingToReportError
 from stockrnn.report import png
 from stockrnn.settings import Settings
 from stockrnn.steps.forecast import forecast_next
-from stockrnn.steps.import_prices import import_prices, update_simulated
+from stockrnn.steps.import_prices import import_prices
 from stockrnn.steps.report import write_report
 from stockrnn.steps.status import read_status
 from stockrnn.store.engine import writing

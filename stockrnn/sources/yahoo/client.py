@@ -1,14 +1,15 @@
-"""Daily prices and corporate actions from Yahoo, through the real yfinance client."""
+"""The client: one ticker at a time, an outage tried again, every failure mapped to an error of ours."""
 
 import logging
 import tempfile
 import warnings
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yfinance
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -17,10 +18,16 @@ from tenacity import (
     stop_after_delay,
     wait_random_exponential,
 )
+from yfinance import cache as yfinance_cache
+from yfinance import data as yfinance_data
+from yfinance.exceptions import YFPricesMissingError
 
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
-from stockrnn.sources.yahoo_chart import find_duplicates, read_actions, read_days
-from stockrnn.types import BAR_COLUMNS, Download
+from stockrnn.market.calendars import Calendar
+from stockrnn.sources.yahoo import session
+from stockrnn.sources.yahoo.chart import find_duplicates, read_actions, read_days
+from stockrnn.sources.yahoo.names import TITLE
+from stockrnn.types import BAR_COLUMNS, Download, Span
 
 LOG = logging.getLogger("stockrnn")
 
@@ -53,27 +60,18 @@ class YahooClient:
     """
 
     def __init__(self, *, cache: Path, requests_per_second: float, retry_seconds: float = 1.0) -> None:
-        import yfinance
-
-        from stockrnn.sources.yahoo_session import YahooSession
-
         # absolute, because it outlives this client and perhaps the working folder
         yfinance.set_tz_cache_location(str(_make_private(cache).resolve()))
         # otherwise every failure is a log line and an empty table
         yfinance.config.debug.hide_exceptions = False
         logging.getLogger("yfinance").setLevel(logging.CRITICAL)
-        self._session = YahooSession(requests_per_second=requests_per_second)
+        self._session = session.YahooSession(requests_per_second=requests_per_second)
         self._retry_seconds = retry_seconds
 
-    def fetch_bars(self, ticker: str, *, first: date, last: date, timezone: str) -> Download:
-        """Return what Yahoo tells of the sessions from `first` to `last`, prices as traded but for splits.
+    def fetch(self, ticker: str, span: Span, calendar: Calendar) -> Download:
+        """Return what Yahoo tells of the sessions in `span`, prices as traded but for splits.
 
         An outage is tried again, up to 3 times within 10 seconds.
-
-        Parameters
-        ----------
-        timezone
-            Of the exchange; known beforehand, it saves a request a ticker.
 
         Raises
         ------
@@ -91,40 +89,43 @@ class YahooClient:
             before_sleep=_log_retry,
             reraise=True,
         )
-        download: Download = retrying(self._fetch_once, ticker, first, last, timezone)
+        download: Download = retrying(self._fetch_once, ticker, span, calendar.timezone)
         return download
 
-    def _fetch_once(self, ticker: str, first: date, last: date, timezone: str) -> Download:
-        import yfinance
-        from yfinance import cache, data, exceptions
-
+    def _fetch_once(self, ticker: str, span: Span, timezone: str) -> Download:
         # a garbled answer would be replayed for the life of the process
-        data.YfData.cache_get.cache_clear()
+        yfinance_data.YfData.cache_get.cache_clear()
         try:
-            if cache.get_tz_cache().lookup(ticker) != timezone:
-                cache.get_tz_cache().store(ticker, timezone)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pandas' forecasts about yfinance's own code
-                table = yfinance.Ticker(ticker, session=self._session).history(
-                    start=first,
-                    end=last + timedelta(days=1),
-                    interval="1d",
-                    auto_adjust=False,
-                    actions=True,
-                    keepna=True,
-                    repair=False,
-                )
-            return _read(table, self._session.chart["result"][0], first=first, last=last)
-        except exceptions.YFPricesMissingError as error:
+            # the exchange's timezone, known beforehand, saves a request per ticker
+            if yfinance_cache.get_tz_cache().lookup(ticker) != timezone:
+                yfinance_cache.get_tz_cache().store(ticker, timezone)
+            return _read(self._read_history(ticker, span), self._session.chart["result"][0], span)
+        except YFPricesMissingError as error:
             if self._session.status != _OK:
-                raise PriceSourceError(f"it refuses the request: HTTP status {self._session.status}") from None
-            raise NoPriceDataError(ticker, error.yahoo_reason or f"none from {first} to {last}") from None
+                problem = f"it refuses the request: HTTP status {self._session.status}"
+                raise PriceSourceError(problem, source=TITLE) from None
+            reason = error.yahoo_reason or f"none from {span.first} to {span.last}"
+            raise NoPriceDataError(ticker, reason, source=TITLE) from None
         except NoPriceDataError as error:
-            raise NoPriceDataError(ticker, error.reason) from None  # the session knew only its address
+            raise NoPriceDataError(ticker, error.reason, source=TITLE) from None  # the session knew only its address
         except PriceSourceError:
             raise
         except Exception as error:  # whatever yfinance stumbles over, in a damaged answer or its own files
-            raise PriceSourceError(f"yfinance failed with {error!r} on {ticker}") from error
+            raise PriceSourceError(f"yfinance failed with {error!r} on {ticker}", source=TITLE) from error
+
+    def _read_history(self, ticker: str, span: Span) -> pd.DataFrame:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pandas' forecasts about yfinance's own code
+            table: pd.DataFrame = yfinance.Ticker(ticker, session=self._session).history(
+                start=span.first,
+                end=span.last + timedelta(days=1),
+                interval="1d",
+                auto_adjust=False,
+                actions=True,
+                keepna=True,
+                repair=False,
+            )
+        return table
 
 
 def _make_private(folder: Path) -> Path:
@@ -147,12 +148,12 @@ def _log_retry(state: RetryCallState) -> None:
     LOG.info("%s: attempt %d of %d failed: %s", state.args[0], state.attempt_number, _ATTEMPTS, problem)
 
 
-def _read(table: pd.DataFrame, result: Mapping[str, Any], *, first: date, last: date) -> Download:
+def _read(table: pd.DataFrame, result: Mapping[str, Any], span: Span) -> Download:
     # the local date stands in the index; converting to UTC first would shift it
     sessions = pd.DatetimeIndex(table.index).tz_localize(None).as_unit("s").rename("session")
     bars = table.rename(columns=_COLUMNS)[list(BAR_COLUMNS)].astype("float64").set_axis(sessions, axis=0)
     duplicates = find_duplicates(result, bars)
-    asked = (bars.index >= pd.Timestamp(first)) & (bars.index <= pd.Timestamp(last))
+    asked = (bars.index >= pd.Timestamp(span.first)) & (bars.index <= pd.Timestamp(span.last))
     # yfinance makes a row of nothing for a dividend on a day without a bar
     sent = bars.index.isin(read_days(result))
     meta = result["meta"]

@@ -14,6 +14,7 @@ from curl_cffi import CurlECode, requests
 from curl_cffi.requests.exceptions import RequestException
 
 from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
+from stockrnn.sources.yahoo.names import TITLE
 
 _CHART = "/v8/finance/chart/"
 _REFUSED = (401, 403)
@@ -63,7 +64,8 @@ class YahooSession(requests.Session[requests.Response]):
         try:
             response: requests.Response = super().request(method, url, *args, **kwargs)
         except RequestException as error:
-            raise PriceSourceError(_describe(error), affects_all=_is_no_connection(error)) from error
+            affects_all = _is_no_connection(error)
+            raise PriceSourceError(_describe(error), source=TITLE, affects_all=affects_all) from error
         if path.startswith(_CHART):
             self.status = response.status_code
             self.chart = _read_chart(response, ticker=path.removeprefix(_CHART))
@@ -93,9 +95,9 @@ def _read_chart(response: requests.Response, *, ticker: str) -> dict[str, Any]:
     """Return the chart's JSON; raise for every answer that is none or that names a problem."""
     status = response.status_code
     if status == _TOO_MANY:
-        raise RateLimitedError
+        raise RateLimitedError(source=TITLE)
     if status >= _SERVER_ERROR:
-        raise PriceSourceError(f"it answers with HTTP status {status}")
+        raise PriceSourceError(f"it answers with HTTP status {status}", source=TITLE)
     if status in _REFUSED:
         return {}
     try:
@@ -103,9 +105,9 @@ def _read_chart(response: requests.Response, *, ticker: str) -> dict[str, Any]:
         reason = str(chart["error"] and chart["error"]["description"])
     except (ValueError, KeyError, TypeError):
         start = " ".join(response.text[:_MAX_SHOWN].split())
-        raise PriceSourceError(f"it answers with something that is no chart: {start!r}") from None
+        raise PriceSourceError(f"it answers with something that is no chart: {start!r}", source=TITLE) from None
     if status == _NOT_FOUND or (status == _BAD_REQUEST and "doesn't exist" in reason):
-        raise NoPriceDataError(ticker, reason)
+        raise NoPriceDataError(ticker, reason, source=TITLE)
     if status >= _BAD_REQUEST:
-        raise PriceSourceError(f"it refuses the request: HTTP status {status}, {reason}")
+        raise PriceSourceError(f"it refuses the request: HTTP status {status}, {reason}", source=TITLE)
     return dict(chart)

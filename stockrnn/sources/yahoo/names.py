@@ -1,0 +1,4 @@
+"""What this source is called."""
+
+NAME = "yahoo"
+TITLE = "Yahoo"
