@@ -67,7 +67,7 @@ class QuantileModel:
             return None
         prices = dict(zip(self.network.levels, self.predict(inputs)[0].tolist(), strict=True))
         named = {name: prices[level] for level, name in QUANTILES.items()}
-        seen = [*inputs.x.ravel(), *inputs.context.ravel(), *inputs.unit, *inputs.base]
+        seen = [*inputs.x.ravel(), *inputs.context.ravel(), *inputs.scale, *inputs.reference_price]
         return Prediction(
             predicted=named["predicted"],
             intervals={name: named[name] for name in INTERVAL_COLUMNS},
@@ -90,20 +90,20 @@ class QuantileModel:
         places = [self.network.levels.index(level) for level in QUANTILES]
         index = sessions[len(sessions) - len(prices) :]
         table = pd.DataFrame(prices[:, places], index=index, columns=list(QUANTILES.values()))
-        widths = np.log(prices[:, -1] / prices[:, 0]) / inputs.unit
+        widths = np.log(prices[:, -1] / prices[:, 0]) / inputs.scale
         return table.assign(output=widths).rename_axis("session")
 
     def predict_returns(self, inputs: Inputs) -> np.ndarray:
-        """Return quantiles of the log return from the base to the target, ascending: shape (N, levels)."""
+        """Return quantiles of the log return from the reference price to the target, ascending: shape (N, levels)."""
         spreads = [
             networks.predict_quantiles(self.network, weights, inputs.x, inputs.context) for weights in self.members
         ]
         middle = self.line.predict(_last_return(inputs.x))[:, np.newaxis]
-        return np.asarray((middle + np.mean(spreads, axis=0)) * inputs.unit[:, np.newaxis])
+        return np.asarray((middle + np.mean(spreads, axis=0)) * inputs.scale[:, np.newaxis])
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Return quantiles of the target's price, ascending, in quote currency: shape (N, levels)."""
-        return np.asarray(inputs.base[:, np.newaxis] * np.exp(self.predict_returns(inputs)))
+        return np.asarray(inputs.reference_price[:, np.newaxis] * np.exp(self.predict_returns(inputs)))
 
 
 def make_windows_of(bars: pd.DataFrame, spec: QuantileSpec, *, target: Target, newest: int | None = None) -> Inputs:

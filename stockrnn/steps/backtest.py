@@ -102,7 +102,7 @@ def _backtest_prices(
         windows=model.windows,
         losses=model.epoch_losses,
         forecasts=forecasts,
-        metrics=compute_scores(forecasts, spec=job.spec_name),
+        metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target),
     )
     return _keep(job, history, holdout, backtest_id, made)
 
@@ -123,7 +123,7 @@ def _backtest_quantiles(job: Job, history: History, split: Split, holdout: Span,
         windows=model.windows,
         losses=[model.loss],
         forecasts=forecasts,
-        metrics=compute_scores(forecasts, spec=job.spec_name, others=others),
+        metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target, others=others),
     )
     return _keep(job, history, holdout, backtest_id, made)
 

@@ -171,7 +171,7 @@ def _join(job: Job, holdout: Span, backtest_ids: Sequence[str]) -> Backtest:
         losses=[fold.losses[-1] for fold in folds],
         created_at=max(fold.created_at for fold in folds),
         forecasts=forecasts,
-        metrics=compute_scores(forecasts, spec=job.spec_name, others=others),
+        metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target, others=others),
         verdict=find_verdict(forecasts, target=job.target).words,
     )
     with writing(job.engine) as connection:
