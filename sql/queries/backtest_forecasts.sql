@@ -1,4 +1,4 @@
--- What was forecast for each held-out session and what came: actual, predicted, naive and last close.
+-- One row per held-out session of each backtest: the actual price, the forecast, naive and the last close.
 -- params: ticker (default: all), spec (default: all)
 select
     backtests.ticker,

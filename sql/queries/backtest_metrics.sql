@@ -1,4 +1,4 @@
--- Every metric of every backtest: the spec, naive and last_close beside each other.
+-- Every metric of every backtest: one row per model (the spec or a baseline) and metric.
 -- params: ticker (default: all), spec (default: all)
 select
     backtests.ticker,

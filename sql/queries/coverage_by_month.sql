@@ -1,6 +1,6 @@
 -- How often the actual price lay inside the 80 and 95 % intervals of live forecasts, by month.
 -- params: ticker (default: all), spec (default: all)
-with judged as (
+with intervals as (
     select
         forecast_vs_actual.ticker,
         forecast_vs_actual.spec,
@@ -15,15 +15,15 @@ with judged as (
 )
 
 select
-    judged.ticker,
-    judged.spec,
-    judged.session_month,
+    intervals.ticker,
+    intervals.spec,
+    intervals.session_month,
     count(*) as sessions,
-    count(*) filter (where judged.actual between judged.lower_80 and judged.upper_80) as inside_80,
-    count(*) filter (where judged.actual between judged.lower_95 and judged.upper_95) as inside_95
-from judged
+    count(*) filter (where intervals.actual between intervals.lower_80 and intervals.upper_80) as inside_80,
+    count(*) filter (where intervals.actual between intervals.lower_95 and intervals.upper_95) as inside_95
+from intervals
 where
-    (cast(:ticker as varchar) is null or judged.ticker = :ticker)
-    and (cast(:spec as varchar) is null or judged.spec = :spec)
-group by judged.ticker, judged.spec, judged.session_month
-order by judged.ticker, judged.spec, judged.session_month
+    (cast(:ticker as varchar) is null or intervals.ticker = :ticker)
+    and (cast(:spec as varchar) is null or intervals.spec = :spec)
+group by intervals.ticker, intervals.spec, intervals.session_month
+order by intervals.ticker, intervals.spec, intervals.session_month

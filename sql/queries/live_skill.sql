@@ -1,4 +1,4 @@
--- How good the live forecasts of the last 20, 60, 250 and all (span 0) sessions were, beside naive.
+-- How good the live forecasts of the last 20, 60, 250 and all (span 0) sessions were, compared with naive.
 -- params: ticker (default: all), spec (default: all)
 select
     live_skill.ticker,

@@ -1,7 +1,9 @@
--- How good were we over all tickers in the last 20, 60, 250 and all (span 0) sessions, beside naive?
+-- How good were the live forecasts of all tickers in the last 20, 60, 250 and all (span 0) sessions?
 -- params: target (default: all), spec (default: all)
--- Errors are in percent of the last close. market: simulated tickers are never pooled with real ones.
+-- Errors are in percent of the last close; those of the last close are null for adj_close, on another scale.
 -- skill is 1 - mae / naive_mae: positive is better than naive.
+-- directional_accuracy: share of right directions, from the last close (adj_close: the last adjusted close).
+-- market: simulated tickers are never pooled with real ones.
 with last_scores as (
     select
         scores.forecast_id,
@@ -10,7 +12,7 @@ with last_scores as (
     group by scores.forecast_id
 ),
 
-judged as (
+scored as (
     select
         forecasts.ticker,
         forecasts.target,
@@ -19,7 +21,10 @@ judged as (
         case prices.source when 'simulated' then 'simulated' else 'real' end as market,
         abs(scores.error) / (forecasts.last_close * scores.basis) as miss,
         abs(scores.naive_error) / (forecasts.last_close * scores.basis) as naive_miss,
-        abs(scores.last_close_error) / (forecasts.last_close * scores.basis) as last_close_miss,
+        case
+            when forecasts.target <> 'adj_close'
+                then abs(scores.last_close_error) / (forecasts.last_close * scores.basis)
+        end as last_close_miss,
         cast(cast(scores.inside_80 as integer) as double precision) as inside_80,
         cast(cast(scores.inside_95 as integer) as double precision) as inside_95,
         cast(cast(scores.direction_correct as integer) as double precision) as direction_correct
@@ -36,11 +41,11 @@ judged as (
 
 aged as (
     select
-        judged.*,
+        scored.*,
         dense_rank() over (
-            partition by judged.market, judged.target, judged.spec order by judged.target_session desc
+            partition by scored.market, scored.target, scored.spec order by scored.target_session desc
         ) as age
-    from judged
+    from scored
 ),
 
 spans as (

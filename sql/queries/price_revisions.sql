@@ -1,4 +1,4 @@
--- Bars that a source told differently later: as they stood, until when, and why they changed.
+-- Bars that a source revised later: the old values, until when they held, and why they changed.
 -- params: ticker (default: all)
 select
     price_revisions.ticker,

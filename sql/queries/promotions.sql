@@ -1,4 +1,4 @@
--- Which models came into use, which did not, and why.
+-- Which models were promoted, rejected or rolled back, and why.
 -- params: ticker (default: all), spec (default: all)
 select
     promotions.as_of,

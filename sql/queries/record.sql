@@ -1,4 +1,4 @@
--- The whole record as one table for export: each forecast with what came and the score that counts.
+-- The whole record as one table for export: each forecast with the actual price and its last score.
 -- params: ticker (default: all), spec (default: all), kind (default: all)
 with last_scores as (
     select

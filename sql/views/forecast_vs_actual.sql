@@ -1,6 +1,6 @@
--- Every forecast whose session is stored, beside what happened, in the shares of today: one row a forecast.
--- basis is what a price of the forecast's time is multiplied with, 0.25 after a split of 4 for 1 since then;
--- error is forecast minus actual, in quote currency.
+-- One row per forecast whose session is stored, beside the actual price, all in the shares of today.
+-- basis: what a price of the forecast's time is multiplied by, 0.25 after a split of 4 for 1 since then.
+-- error: forecast minus actual, in quote currency; that of last_close is on another scale for adj_close.
 with standing as (
     select
         forecasts.forecast_id,
@@ -27,21 +27,21 @@ with standing as (
             when 'close' then prices.close
             else prices.adj_close
         end as actual,
-        -- the same price, told now and told before the first restatement since the forecast
+        -- the cutoff's price now, over the same price before its first restatement since the forecast
         coalesce(
             case when forecasts.target = 'adj_close' then known.adj_close else known.close end
             / (
-                select case when forecasts.target = 'adj_close' then told.adj_close else told.close end
-                from price_revisions as told
+                select case when forecasts.target = 'adj_close' then revised.adj_close else revised.close end
+                from price_revisions as revised
                 where
-                    told.ticker = forecasts.ticker
-                    and told.session = forecasts.cutoff
-                    and told.superseded_at > forecasts.issued_at
+                    revised.ticker = forecasts.ticker
+                    and revised.session = forecasts.cutoff
+                    and revised.superseded_at > forecasts.issued_at
                     and (
-                        told.reason = 'split'
-                        or (told.reason = 'dividend' and forecasts.target = 'adj_close')
+                        revised.reason = 'split'
+                        or (revised.reason = 'dividend' and forecasts.target = 'adj_close')
                     )
-                order by told.superseded_at
+                order by revised.superseded_at
                 limit 1
             ),
             1.0

@@ -1,4 +1,4 @@
--- The newest forecast of each ticker, target and spec, with what naive and the last close say beside it.
+-- One row per ticker, target and spec: its newest forecast, with naive and the last close beside it.
 with ranked as (
     select
         forecasts.ticker,

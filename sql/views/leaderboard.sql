@@ -1,4 +1,5 @@
--- Every backtest in a row: the spec's errors beside those of naive and of the last close, in quote currency.
+-- One row per backtest: the spec's errors beside those of naive and of the last close, in quote currency.
+-- Those of the last close are null for adj_close, which is on another scale.
 -- skill is 1 - mae / naive_mae: positive is better than naive.
 with metrics as (
     select
@@ -11,6 +12,7 @@ with metrics as (
         ) as naive_mae,
         max(backtest_metrics.value) filter (
             where backtest_metrics.model = 'last_close' and backtest_metrics.metric = 'mae'
+            and backtests.target <> 'adj_close'
         ) as last_close_mae,
         max(backtest_metrics.value) filter (
             where backtest_metrics.model = backtests.spec and backtest_metrics.metric = 'rmse'
@@ -20,6 +22,7 @@ with metrics as (
         ) as naive_rmse,
         max(backtest_metrics.value) filter (
             where backtest_metrics.model = 'last_close' and backtest_metrics.metric = 'rmse'
+            and backtests.target <> 'adj_close'
         ) as last_close_rmse,
         max(backtest_metrics.value) filter (
             where backtest_metrics.model = backtests.spec and backtest_metrics.metric = 'skill'

@@ -1,6 +1,8 @@
 -- The live record of each ticker, target and spec: its last 20, 60 and 250 scored sessions, and all (span 0).
 -- n: sessions scored; missed: nights without a forecast among them. Errors are in quote currency, in the
--- shares of each score; skill is 1 - mae / naive_mae: positive is better than naive. Coverage: share inside.
+-- shares of each score; those of the last close are null for adj_close, which is on another scale.
+-- skill is 1 - mae / naive_mae: positive is better than naive. Coverage: share of actual prices inside.
+-- directional_accuracy: share of right directions, from the last close (adj_close: the last adjusted close).
 with last_scores as (
     select
         scores.forecast_id,
@@ -9,7 +11,7 @@ with last_scores as (
     group by scores.forecast_id
 ),
 
-judged as (
+scored as (
     select
         forecasts.ticker,
         forecasts.target,
@@ -17,7 +19,7 @@ judged as (
         forecasts.target_session,
         abs(scores.error) as miss,
         abs(scores.naive_error) as naive_miss,
-        abs(scores.last_close_error) as last_close_miss,
+        case when forecasts.target <> 'adj_close' then abs(scores.last_close_error) end as last_close_miss,
         cast(cast(scores.inside_80 as integer) as double precision) as inside_80,
         cast(cast(scores.inside_95 as integer) as double precision) as inside_95,
         cast(cast(scores.direction_correct as integer) as double precision) as direction_correct,
@@ -44,23 +46,23 @@ spans as (
 
 summed as (
     select
-        judged.ticker,
-        judged.target,
-        judged.spec,
+        scored.ticker,
+        scored.target,
+        scored.spec,
         spans.span,
         count(*) as n,
-        min(judged.target_session) as first_session,
-        max(judged.target_session) as last_session,
-        avg(judged.miss) as mae,
-        avg(judged.naive_miss) as naive_mae,
-        avg(judged.last_close_miss) as last_close_mae,
-        avg(judged.direction_correct) as directional_accuracy,
-        count(judged.inside_80) as intervals,
-        avg(judged.inside_80) as coverage_80,
-        avg(judged.inside_95) as coverage_95
-    from judged
-    inner join spans on spans.span = 0 or judged.age <= spans.span
-    group by judged.ticker, judged.target, judged.spec, spans.span
+        min(scored.target_session) as first_session,
+        max(scored.target_session) as last_session,
+        avg(scored.miss) as mae,
+        avg(scored.naive_miss) as naive_mae,
+        avg(scored.last_close_miss) as last_close_mae,
+        avg(scored.direction_correct) as directional_accuracy,
+        count(scored.inside_80) as intervals,
+        avg(scored.inside_80) as coverage_80,
+        avg(scored.inside_95) as coverage_95
+    from scored
+    inner join spans on spans.span = 0 or scored.age <= spans.span
+    group by scored.ticker, scored.target, scored.spec, spans.span
 )
 
 select

@@ -1,4 +1,4 @@
--- What is stored of each ticker and what is wrong with it: one row a ticker.
+-- One row per ticker: which prices are stored of it and which are missing or quarantined.
 -- updated_at: when a source last answered; where none ever did, when the newest bar came in.
 with stored as (
     select

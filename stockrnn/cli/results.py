@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from stockrnn.cli.output import print_table
-from stockrnn.types import BASELINES, VOLATILITY_BENCHMARKS
+from stockrnn.types import VOLATILITY_BENCHMARKS
 
 if TYPE_CHECKING:
     from stockrnn.night import Night, Outcome
@@ -71,7 +71,8 @@ def _warn_of_stale_prices(done: Sequence["Outcome"]) -> None:
 
 
 def print_backtest(backtest: "Backtest") -> None:
-    """Print what was trained on, what was forecast, and the metrics of the spec, naive and last_close."""
+    """Print what was trained on, what was forecast, and the metrics of the spec beside those of the baselines."""
+    from stockrnn.evaluation.benchmarks import baselines_for
     from stockrnn.report.words import verdict
 
     sessions, first, last = len(backtest.forecasts), backtest.losses[0], backtest.losses[-1]
@@ -88,7 +89,8 @@ def print_backtest(backtest: "Backtest") -> None:
     judged = backtest.metrics[backtest.spec]
     names = [name for name in _METRICS_FIRST if name in judged]
     names += sorted(set(judged).difference(names))
-    models = [backtest.spec, *BASELINES, *(name for name in VOLATILITY_BENCHMARKS if name in backtest.metrics)]
+    methods = [name for name in VOLATILITY_BENCHMARKS if name in backtest.metrics]
+    models = [backtest.spec, *baselines_for(backtest.target), *methods]
     print_table(("metric", *models), [_metric_row(backtest, name, models) for name in names])
     typer.echo(f"\nverdict   {verdict(backtest)}\n")
 

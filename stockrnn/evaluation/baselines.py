@@ -1,4 +1,4 @@
-"""The forecasts that cost nothing and that every model is judged against.
+"""The forecasts that cost nothing and that stand beside every model.
 
 Each takes a series with index `session`, ascending, and gives the forecast of each session from the sessions before
 it alone; NaN where there is none before it.
@@ -23,8 +23,8 @@ def last_close(close: pd.Series) -> pd.Series:
 def drift(values: pd.Series) -> pd.Series:
     """Carry the mean change of the last `DRIFT_SESSIONS` sessions on by one session.
 
-    With fewer sessions before it, of those that there are; with one, naive. Hyndman & Athanasopoulos (2021),
-    Forecasting: Principles and Practice, section 5.2, on a window instead of the whole past.
+    With fewer sessions before it, the mean is over those that there are; with one, it is naive. Hyndman &
+    Athanasopoulos (2021), Forecasting: Principles and Practice, section 5.2, on a window instead of the whole past.
     """
     changes = values.diff().rolling(DRIFT_SESSIONS - 1, min_periods=1).mean().fillna(0.0)
     return (values + changes).shift(1).rename("drift")
@@ -36,5 +36,5 @@ def moving_average(values: pd.Series) -> pd.Series:
 
 
 def make_baselines(values: pd.Series, close: pd.Series) -> pd.DataFrame:
-    """Return all of them: index `session`, a column each."""
+    """Return all of them: index `session`, one column per baseline."""
     return pd.concat([naive(values), last_close(close), drift(values), moving_average(values)], axis=1)

@@ -1,8 +1,17 @@
-"""Which baselines a verdict on a target is against, and from which price its direction is counted."""
+"""What a target is compared with: its baselines with their titles, and the price that its moves are counted from."""
+
+from collections.abc import Iterable
+from typing import Literal
 
 from stockrnn.types import Target
 
-BASELINE_TITLES = {"naive": "naive", "last_close": "the last close"}
+BASELINE_TITLES = {
+    "naive": "naive",
+    "last_close": "last close",
+    "drift": "drift",
+    "moving_average": "moving average",
+}
+_NO_BENCHMARKS = ("drift", "moving_average")
 
 
 def benchmarks_for(target: Target) -> tuple[str, ...]:
@@ -11,3 +20,31 @@ def benchmarks_for(target: Target) -> tuple[str, ...]:
     For `close`, naive is the last close; an adjusted close is on another scale than the last close.
     """
     return ("naive",) if target in {"close", "adj_close"} else ("naive", "last_close")
+
+
+def baselines_for(target: Target) -> tuple[str, ...]:
+    """Return the baselines that are shown for `target`: its benchmarks, then those that no verdict is against."""
+    return (*benchmarks_for(target), *_NO_BENCHMARKS)
+
+
+def direction_reference(target: Target) -> str:
+    """Return the baseline from which directions of `target` are counted: the last price that anyone knew.
+
+    That is the last close, which is naive for `close`; for `adj_close` the last adjusted close, its naive.
+    """
+    return "last_close" if "last_close" in benchmarks_for(target) else "naive"
+
+
+def reference_column(target: Target) -> Literal["close", "adj_close"]:
+    """Return the column of bars from which the moves to the next session's `target` are counted."""
+    return "adj_close" if target == "adj_close" else "close"
+
+
+def join_titles(baselines: Iterable[str], *, word: Literal["and", "or"]) -> str:
+    """Write baselines as part of a sentence.
+
+    >>> join_titles(["naive", "last_close"], word="or")
+    'naive or the last close'
+    """
+    titles = {name: title if name == "naive" else f"the {title}" for name, title in BASELINE_TITLES.items()}
+    return f" {word} ".join(titles[name] for name in baselines)

@@ -1,7 +1,7 @@
-"""What econometrics says of the next return: quantiles by EWMA and by GJR-GARCH-t, to stand beside the network's.
+"""Quantiles of the next return by the standard methods of econometrics: EWMA volatility and GJR-GARCH-t.
 
-Returns are close to close, in logs. Each calendar year is forecast one session ahead with what was fitted on the
-sessions before it; the volatility takes in every session up to the one before.
+Returns are log returns. Each calendar year is forecast one session ahead with what was fitted on the sessions before
+it; the volatility takes in every session up to the one before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-_DECAY = 0.94
+from stockrnn.evaluation.intervals import VOLATILITY_DECAY
+
 _WARM_UP = 60
 _PERCENT = 100.0  # the optimizer wants returns near 1
 
@@ -19,7 +20,7 @@ _PERCENT = 100.0  # the optimizer wants returns near 1
 def ewma_quantiles(returns: pd.Series, *, first: date, levels: Sequence[float]) -> pd.DataFrame:
     """Return quantiles by exponentially weighted volatility and the empirical quantiles of past standardized returns.
 
-    The weights decay by 0.94 a session (RiskMetrics Technical Document, 1996).
+    The weights decay by `VOLATILITY_DECAY`.
 
     Parameters
     ----------
@@ -29,9 +30,9 @@ def ewma_quantiles(returns: pd.Series, *, first: date, levels: Sequence[float]) 
     Returns
     -------
     DataFrame
-        The sessions from `first` on, a column a level, in the unit of `returns`.
+        The sessions from `first` on, one column per level, in the unit of `returns`.
     """
-    volatility = (returns**2).ewm(alpha=1 - _DECAY, adjust=False).mean().pow(0.5).shift(1)
+    volatility = (returns**2).ewm(alpha=1 - VOLATILITY_DECAY, adjust=False).mean().pow(0.5).shift(1)
     standardized = (returns / volatility).iloc[_WARM_UP:]
     parts = [
         np.outer(volatility.loc[year], np.quantile(standardized.loc[: year[0]].iloc[:-1], levels))
@@ -62,7 +63,7 @@ def gjr_garch_quantiles(returns: pd.Series, *, first: date, levels: Sequence[flo
 
 
 def _years(returns: pd.Series, first: date) -> Iterator[pd.DatetimeIndex]:
-    """Yield the sessions from `first` on, a calendar year at a time."""
+    """Yield the sessions from `first` on, one calendar year at a time."""
     sessions = pd.DatetimeIndex(returns.loc[pd.Timestamp(first) :].index)
     for year in sorted(set(sessions.year)):
         yield sessions[sessions.year == year]

@@ -1,4 +1,4 @@
-"""Holdouts: train on what came before, forecast each held-out session one step ahead, score them beside naive."""
+"""Holdouts: train on the sessions before, forecast each held-out session one step ahead, score it beside naive."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import pandas as pd
 
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.evaluation import baselines
-from stockrnn.evaluation.benchmarks import benchmarks_for
+from stockrnn.evaluation.benchmarks import benchmarks_for, direction_reference
 from stockrnn.evaluation.intervals import LEVELS, QUANTILES, add_intervals, rolling_volatility
-from stockrnn.evaluation.metrics import compute_metrics, coverage, directional_accuracy, interval_score, pinball
+from stockrnn.evaluation.metrics import compute_metrics, coverage, interval_score, pinball
 from stockrnn.evaluation.significance import diebold_mariano, wilson_interval
 from stockrnn.evaluation.verdicts import Verdict, decide_verdict
 from stockrnn.types import BASELINES, INTERVAL_COLUMNS, Span, Target
@@ -27,9 +27,9 @@ class Split:
         The target's values that a model may be fitted on, index `session`.
     inputs
         The `lookback` values before the holdout, then the holdout's own: what the forecasts are issued from and
-        judged by, index `session`.
+        scored by, index `session`.
     known
-        All values up to the holdout's last one: what the baselines and the volatility are made of.
+        All values up to the holdout's last one: what the baselines and the volatility are computed from.
     holdout
         How many of `inputs` are the holdout's.
     """
@@ -109,61 +109,79 @@ def _require_sessions(
         )
 
 
-def compare_with_baselines(split: Split, close: pd.Series, said: pd.DataFrame) -> pd.DataFrame:
-    """Set what a model said of the holdout beside what came and what the baselines said.
+def compare_with_baselines(split: Split, close: pd.Series, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Join a model's forecasts of the holdout with the actual values and the baselines.
 
     Parameters
     ----------
     close
         The closes of at least the sessions of `split.known`, index `session`.
-    said
-        Index `session`, all of the holdout; `predicted`, and `INTERVAL_COLUMNS` where the model names some.
+    predictions
+        The model's forecasts, index `session`, all of the holdout; `predicted`, and `INTERVAL_COLUMNS` where the
+        model names intervals.
 
     Returns
     -------
     DataFrame
-        Index `session`, columns `BACKTEST_COLUMNS`; intervals that the model did not name rest on the errors of the
-        sessions before each.
+        Index `session`, columns `BACKTEST_COLUMNS`; where the model names no intervals, each session's rest on the
+        errors of the sessions before it.
     """
     held_out = split.held_out
-    beside = baselines.make_baselines(split.known, close.reindex(split.known.index)).loc[held_out]
+    baseline_values = baselines.make_baselines(split.known, close.reindex(split.known.index)).loc[held_out]
     table = pd.DataFrame(
         {
             "actual": split.inputs.loc[held_out],
-            "predicted": said["predicted"].reindex(held_out),
-            **beside,
+            "predicted": predictions["predicted"].reindex(held_out),
+            **baseline_values,
             "volatility": rolling_volatility(split.known).loc[held_out],
         }
     ).rename_axis("session")
-    if INTERVAL_COLUMNS[0] in said:
-        return table.join(said[list(INTERVAL_COLUMNS)])
+    if INTERVAL_COLUMNS[0] in predictions:
+        return table.join(predictions[list(INTERVAL_COLUMNS)])
     return add_intervals(table)
 
 
 def compute_scores(
-    forecasts: pd.DataFrame, *, spec: str, others: Mapping[str, pd.DataFrame] | None = None
+    forecasts: pd.DataFrame, *, spec: str, target: Target, others: Mapping[str, pd.DataFrame] | None = None
 ) -> dict[str, dict[str, float]]:
     """Return the metrics of the spec and of each baseline on the table of `compare_with_baselines`.
 
-    `others` are further models, a table of the same sessions each, with `predicted` and `INTERVAL_COLUMNS`.
+    Parameters
+    ----------
+    others
+        The forecasts of further models: one table per model, of the same sessions, with `predicted` and
+        `INTERVAL_COLUMNS`.
 
-    Besides those of `compute_metrics`: `dm_p_value`, of the absolute error against naive's; how many sessions
-    `directional_accuracy` is a share of, and its 95 % interval; and for the spec, over the sessions that have
-    intervals, `coverage_80`, `coverage_95`, each with its own 95 % interval, `interval_score_80`,
-    and `pinball` with its number of sessions.
+    Returns
+    -------
+    dict
+        `[model][metric]`: those of `compute_metrics`; `dm_p_value`, of the absolute error against naive's; how many
+        sessions `directional_accuracy` is a share of, and its 95 % interval; and for the spec and the others, over
+        the sessions that have intervals, `coverage_80`, `coverage_95`, each with its own 95 % interval,
+        `interval_score_80`, and `pinball` with its number of sessions.
     """
-    actual = forecasts["actual"].to_numpy()
     columns = {spec: "predicted", **{name: name for name in BASELINES if name in forecasts}}
-    judged = compute_metrics(actual, {model: forecasts[column].to_numpy() for model, column in columns.items()})
-    misses = {model: absolute_errors(forecasts, column) for model, column in columns.items()}
-    for model, column in columns.items():
-        judged[model]["dm_p_value"] = diebold_mariano(misses[model], misses["naive"]).p_value
-        judged[model] |= _score_directions(forecasts, column)
-    for name, said in (others or {}).items():
+    scores = _score_prices(forecasts, columns, target=target)
+    for name, other in (others or {}).items():
         columns_of = ["predicted", *INTERVAL_COLUMNS]
-        table = forecasts.assign(**{column: said[column].reindex(forecasts.index) for column in columns_of})
-        judged[name] = compute_scores(table.dropna(subset=columns_of), spec=name)[name]
-    return judged | {spec: judged[spec] | _score_intervals(forecasts)}
+        table = forecasts.assign(**{column: other[column].reindex(forecasts.index) for column in columns_of})
+        scores[name] = compute_scores(table.dropna(subset=columns_of), spec=name, target=target)[name]
+    return scores | {spec: scores[spec] | _score_intervals(forecasts)}
+
+
+def _score_prices(
+    forecasts: pd.DataFrame, columns: Mapping[str, str], *, target: Target
+) -> dict[str, dict[str, float]]:
+    """Return the metrics that need no interval; `columns`: model -> its column of `forecasts`."""
+    values = {model: forecasts[column].to_numpy() for model, column in columns.items()}
+    reference = forecasts[direction_reference(target)].to_numpy()
+    scores = compute_metrics(forecasts["actual"].to_numpy(), values, reference=reference)
+    naive_errors = absolute_errors(forecasts, "naive")
+    for model, column in columns.items():
+        scores[model]["dm_p_value"] = diebold_mariano(absolute_errors(forecasts, column), naive_errors).p_value
+        count = count_directions(forecasts, column, target=target)
+        scores[model] |= _with_interval("directional_accuracy", scores[model]["directional_accuracy"], count)
+    return scores
 
 
 def absolute_errors(forecasts: pd.DataFrame, column: str) -> np.ndarray:
@@ -172,18 +190,16 @@ def absolute_errors(forecasts: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def find_verdict(forecasts: pd.DataFrame, *, target: Target) -> Verdict:
-    """Judge the forecasts beside the better of naive and the last close."""
+    """Compare the forecasts with the benchmarks of their target."""
     known = forecasts[forecasts["predicted"].notna()]
-    beside = {name: absolute_errors(known, name) for name in benchmarks_for(target)}
-    return decide_verdict(absolute_errors(known, "predicted"), beside)
+    benchmarks = {name: absolute_errors(known, name) for name in benchmarks_for(target)}
+    return decide_verdict(absolute_errors(known, "predicted"), benchmarks)
 
 
-def _score_directions(forecasts: pd.DataFrame, column: str) -> dict[str, float]:
-    counted = (forecasts["actual"] != forecasts["naive"]) & (forecasts[column] != forecasts["naive"])
-    known = forecasts[counted]
-    reference = known["naive"].to_numpy()
-    share = directional_accuracy(known["actual"].to_numpy(), known[column].to_numpy(), reference)
-    return _with_interval("directional_accuracy", share, len(known))
+def count_directions(forecasts: pd.DataFrame, column: str, *, target: Target) -> int:
+    """Count the sessions of `directional_accuracy`: those in which the price moved and `column` named a direction."""
+    reference = forecasts[direction_reference(target)]
+    return int(((forecasts["actual"] != reference) & (forecasts[column] != reference)).sum())
 
 
 def _with_interval(name: str, share: float, sessions: int) -> dict[str, float]:

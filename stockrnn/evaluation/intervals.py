@@ -20,16 +20,16 @@ LEVELS = (80, 95)
 QUANTILES = {0.025: "lower_95", 0.1: "lower_80", 0.5: "predicted", 0.9: "upper_80", 0.975: "upper_95"}
 """The quantiles that a forecast with intervals names, level -> column."""
 CALIBRATION_SESSIONS = 250
-"""How many of the newest past errors an interval rests on."""
+"""How many of the newest past errors an interval is computed from."""
 VOLATILITY_SESSIONS = 40
-_DECAY = 0.94
+VOLATILITY_DECAY = 0.94
+"""The share of its weight that a session keeps per later one (RiskMetrics Technical Document, 1996, table 5.1)."""
 
 
 def volatility(values: np.ndarray) -> float:
     """Return the recent size of a session's move, relative: the root of the weighted mean squared log change.
 
-    The weights decay by 0.94 a session (RiskMetrics Technical Document, 1996, table 5.1) over the last
-    `VOLATILITY_SESSIONS` values.
+    Over the last `VOLATILITY_SESSIONS` values, with weights that decay by `VOLATILITY_DECAY`.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def volatility(values: np.ndarray) -> float:
     changes = np.diff(np.log(values[-VOLATILITY_SESSIONS:]))
     if not len(changes):
         return math.nan
-    weights = _DECAY ** np.arange(len(changes))[::-1]
+    weights = VOLATILITY_DECAY ** np.arange(len(changes))[::-1]
     return float(np.sqrt(np.sum(weights * changes**2) / np.sum(weights)))
 
 
@@ -98,7 +98,7 @@ def normalized_errors(table: pd.DataFrame) -> np.ndarray:
 
 
 def add_intervals(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with intervals: each row's rest on the errors of the rows before it alone.
+    """Return the table with intervals, each row's computed from the errors of the rows before it alone.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """How far forecasts were off. Every metric names its unit and its sign.
 
-Arrays have shape (N,), oldest first, no NaN, in quote currency. `reference` is the last value of the target known
-when each forecast was issued, which is also the naive forecast.
+Arrays have shape (N,), oldest first, no NaN, in quote currency. `reference` is the last price that anyone knew when
+each forecast was issued, see `benchmarks.direction_reference`.
 """
 
 from collections.abc import Mapping
@@ -40,14 +40,14 @@ def directional_accuracy(actual: np.ndarray, predicted: np.ndarray, reference: n
 
 
 def compute_metrics(
-    actual: np.ndarray, forecasts: Mapping[str, np.ndarray], *, naive: str = "naive"
+    actual: np.ndarray, forecasts: Mapping[str, np.ndarray], *, reference: np.ndarray
 ) -> dict[str, dict[str, float]]:
-    """Judge several forecasts of the same sessions, each beside naive.
+    """Score several forecasts of the same sessions, each beside naive.
 
     Parameters
     ----------
     forecasts
-        Model name -> forecast, among them the one named by `naive`.
+        Model name -> forecast, among them `naive`.
 
     Returns
     -------
@@ -55,12 +55,11 @@ def compute_metrics(
         `[model][metric]`. `relative_mae` is the MAE over naive's (below 1 is better than naive), `skill` is
         1 - `relative_mae` (positive is better than naive); both NaN where naive made no error at all.
     """
-    reference = forecasts[naive]
-    naive_mae = mae(actual, reference)
-    judged = {}
+    naive_mae = mae(actual, forecasts["naive"])
+    scores = {}
     for model, predicted in forecasts.items():
         relative = mae(actual, predicted) / naive_mae if naive_mae > 0 else float("nan")
-        judged[model] = {
+        scores[model] = {
             "rmse": rmse(actual, predicted),
             "mae": mae(actual, predicted),
             "mape": mape(actual, predicted),
@@ -69,7 +68,7 @@ def compute_metrics(
             "relative_mae": relative,
             "skill": 1 - relative,
         }
-    return judged
+    return scores
 
 
 def coverage(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> float:

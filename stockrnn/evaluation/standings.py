@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from stockrnn.evaluation.benchmarks import benchmarks_for
+from stockrnn.evaluation.benchmarks import baselines_for, benchmarks_for
 from stockrnn.evaluation.significance import relative_loss
 from stockrnn.evaluation.verdicts import Verdict, decide_verdict
 from stockrnn.types import BASELINES, ERROR_COLUMNS, Backtest, Target
@@ -18,14 +18,14 @@ from stockrnn.types import BASELINES, ERROR_COLUMNS, Backtest, Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """One model's place beside naive, over all tickers.
+    """How one model compares with naive, over all tickers.
 
     Attributes
     ----------
     model
         The spec, or a baseline.
     sessions, forecasts
-        How many dates and how many forecasts it rests on.
+        How many dates and how many forecasts it was measured on.
     relative_mae, low, high
         Its mean absolute error over naive's on the same forecasts, below 1 is better than naive, with the 95 %
         confidence interval; NaN where unknown.
@@ -47,7 +47,7 @@ class Standing:
 
 
 def find_errors(backtest: Backtest) -> pd.DataFrame:
-    """Return the errors of a backtest, columns `ERROR_COLUMNS`, a row a session."""
+    """Return the errors of a backtest, columns `ERROR_COLUMNS`, one row per session."""
     table = backtest.forecasts
     errors = table[["predicted", *BASELINES]].sub(table["actual"], axis=0)
     errors = errors.assign(ticker=backtest.ticker, spec=backtest.spec, scale=table["last_close"])
@@ -55,7 +55,7 @@ def find_errors(backtest: Backtest) -> pd.DataFrame:
 
 
 def compare_with_benchmarks(errors: pd.DataFrame, *, target: Target) -> Verdict:
-    """Judge the forecasts of a table beside the better of naive and the last close, all tickers together.
+    """Compare the forecasts of a table with the benchmarks of their target, all tickers together.
 
     Parameters
     ----------
@@ -63,28 +63,27 @@ def compare_with_benchmarks(errors: pd.DataFrame, *, target: Target) -> Verdict:
         Columns `ERROR_COLUMNS`.
     """
     known = errors[errors["predicted"].notna()]
-    beside = {name: _losses(known, name) for name in benchmarks_for(target)}
-    return decide_verdict(_losses(known, "predicted"), beside, clusters=known["session"].to_numpy())
+    benchmarks = {name: _losses(known, name) for name in benchmarks_for(target)}
+    return decide_verdict(_losses(known, "predicted"), benchmarks, clusters=known["session"].to_numpy())
 
 
 def rank_models(errors: pd.DataFrame, *, target: Target) -> tuple[Standing, ...]:
-    """Place every spec beside the baselines, the best first.
+    """Rank every spec and the baselines of the target, the best first.
 
     A spec is measured on its own forecasts, a baseline on all sessions that any spec was measured on.
 
     Parameters
     ----------
     errors
-        Columns `ERROR_COLUMNS`, a row a ticker, spec and session.
+        Columns `ERROR_COLUMNS`, one row per ticker, spec and session.
     """
     places = [
         _place(rows, "predicted", name=str(spec), target=target) for spec, rows in errors.groupby("spec", sort=True)
     ]
     # specs share the sessions and with them the baselines' errors
     once = errors.drop_duplicates(["ticker", "session"])
-    # for a close, naive is the last close
-    shown = [name for name in BASELINES if not (target == "close" and name == "last_close")]
-    places += [_place(once, name, name=name, target=target) for name in shown if once[name].notna().any()]
+    shown = [name for name in baselines_for(target) if once[name].notna().any()]
+    places += [_place(once, name, name=name, target=target) for name in shown]
     return tuple(sorted(places, key=lambda place: (np.isnan(place.relative_mae), place.relative_mae, place.model)))
 
 

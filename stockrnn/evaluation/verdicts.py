@@ -1,4 +1,4 @@
-"""What the errors of a model prove beside the benchmarks, in words."""
+"""Whether the errors of a model prove that it is better or worse than its benchmarks, in words."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from stockrnn.evaluation.benchmarks import BASELINE_TITLES
+from stockrnn.evaluation.benchmarks import join_titles
 from stockrnn.evaluation.significance import Comparison, pooled_diebold_mariano
 
 Relation: TypeAlias = Literal["better", "no better", "worse", "too few", "none"]
@@ -28,9 +28,9 @@ class Verdict:
     Attributes
     ----------
     against
-        The baselines of which the relation holds.
+        The benchmarks for which the relation holds.
     p_value
-        The larger one where it holds of several: each of them had to be beaten.
+        The largest one where it holds for several: each of them had to be beaten.
     suspicious
         The error is smaller than prices allow: look for a leak before believing it.
     """
@@ -49,9 +49,8 @@ class Verdict:
         if self.relation == "too few":
             return f"too few sessions to tell (n = {self.n})"
         if self.relation == "no better":
-            return f"no better than {' or '.join(BASELINE_TITLES[name] for name in self.against)}"
-        names = " and ".join(BASELINE_TITLES[name] for name in self.against)
-        words = f"{self.relation} than {names} ({format_p(self.p_value)})"
+            return f"no better than {join_titles(self.against, word='or')}"
+        words = f"{self.relation} than {join_titles(self.against, word='and')} ({format_p(self.p_value)})"
         return f"{words}; suspiciously so, look for a leak" if self.suspicious else words
 
 
@@ -61,16 +60,16 @@ def format_p(p_value: float) -> str:
 
 
 def decide_verdict(
-    loss: np.ndarray, baselines: Mapping[str, np.ndarray], *, clusters: np.ndarray | None = None
+    loss: np.ndarray, benchmarks: Mapping[str, np.ndarray], *, clusters: np.ndarray | None = None
 ) -> Verdict:
-    """Judge a model beside the baselines named: better only if it is significantly better than each of them.
+    """Compare a model's losses with those of its benchmarks: better only if significantly better than each of them.
 
-    So the test is against the better baseline, whichever that is (Berger 1982, intersection-union), and choosing
-    it by the same data gives nothing away. Without evidence the verdict is "no better".
+    So the test is against the best benchmark, whichever that is, and needs no correction for choosing it by the same
+    data (Berger 1982, intersection-union). Without evidence the verdict is "no better".
 
     Parameters
     ----------
-    loss, baselines
+    loss, benchmarks
         As for `pooled_diebold_mariano`; each shape (n,), n sessions.
     clusters
         The date of each pair where several tickers are pooled; None: each pair is a session of its own.
@@ -81,11 +80,11 @@ def decide_verdict(
     dates = np.arange(n) if clusters is None else np.asarray(clusters)
     sessions = len(np.unique(dates))
     if sessions < MIN_SESSIONS:
-        return Verdict(relation="too few", against=tuple(baselines), n=sessions)
-    compared = {name: pooled_diebold_mariano(loss, other, clusters=dates) for name, other in baselines.items()}
+        return Verdict(relation="too few", against=tuple(benchmarks), n=sessions)
+    compared = {name: pooled_diebold_mariano(loss, other, clusters=dates) for name, other in benchmarks.items()}
     relation, against = _relate(compared, sessions)
     p_value = max(compared[name].p_value for name in against)
-    best = min(float(np.mean(other)) for other in baselines.values())
+    best = min(float(np.mean(other)) for other in benchmarks.values())
     suspicious = relation == "better" and float(np.mean(loss)) < LEAK_RELATIVE_LOSS * best
     return Verdict(relation=relation, against=against, n=sessions, p_value=p_value, suspicious=suspicious)
 

@@ -1,4 +1,4 @@
-"""What econometrics says of a holdout, to stand beside a model that names quantiles."""
+"""The volatility models of econometrics, as benchmarks in a backtest of a model that forecasts quantiles."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 
+from stockrnn.evaluation.benchmarks import reference_column
 from stockrnn.evaluation.econometrics import ewma_quantiles, gjr_garch_quantiles
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.types import VOLATILITY_BENCHMARKS, Target
@@ -16,13 +17,21 @@ _MIN_RETURNS = 250
 def make_volatility_benchmarks(
     bars: pd.DataFrame, sessions: pd.DatetimeIndex, *, target: Target
 ) -> dict[str, pd.DataFrame]:
-    """Return a table a method, of the sessions held out: `predicted` and `INTERVAL_COLUMNS`, in quote currency.
+    """Return one table per method, of the held-out sessions: `predicted` and `INTERVAL_COLUMNS`, in quote currency.
 
-    The moves from each close to the next session's target are what is modelled. Nothing where the history before is
-    shorter than a year; no `gjr_garch` where the package `arch` is not installed.
+    What is modelled is the log return from each close to the next session's target (from the adjusted close for
+    `adj_close`). Empty where the history before the holdout is shorter than a year; without `gjr_garch` where the
+    package `arch` is not installed.
+
+    Parameters
+    ----------
+    bars
+        Index `session`, ascending, columns `BAR_COLUMNS`.
+    sessions
+        The held-out sessions, ascending.
     """
-    base = bars["adj_close" if target == "adj_close" else "close"].shift(1)
-    moves = (bars[target] / base).loc[: sessions[-1]].dropna().apply(np.log)
+    reference = bars[reference_column(target)].shift(1)
+    moves = (bars[target] / reference).loc[: sessions[-1]].dropna().apply(np.log)
     if int((moves.index < sessions[0]).sum()) < _MIN_RETURNS:
         return {}
     methods: dict[str, Callable[..., pd.DataFrame]] = dict(
@@ -33,6 +42,6 @@ def make_volatility_benchmarks(
     found = {}
     for name, method in methods.items():
         quantiles = method(moves, first=sessions[0].date(), levels=list(QUANTILES))
-        prices = quantiles.apply(np.exp).mul(base.reindex(quantiles.index), axis=0)
+        prices = quantiles.apply(np.exp).mul(reference.reindex(quantiles.index), axis=0)
         found[name] = prices.rename(columns=QUANTILES).rename_axis("session")
     return found

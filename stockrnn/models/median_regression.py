@@ -1,8 +1,8 @@
-"""The middle of the next return, as far as the last return tells it: a line, fitted by least absolute deviations.
+"""The median of the next return given the last one: a line, fitted by least absolute deviations.
 
-Daily returns of stocks tend to be taken back a little the next day (Jegadeesh 1990, "Evidence of Predictable Behavior
-of Security Returns"; Lehmann 1990, "Fads, Martingales, and Market Efficiency"). A network that is left to find this
-on its own drowns it in noise, so the line is fitted first and the network learns what is left.
+Daily returns of stocks tend to be partly reversed on the next day (Jegadeesh 1990, "Evidence of Predictable Behavior
+of Security Returns"; Lehmann 1990, "Fads, Martingales, and Market Efficiency"). A network alone does not find this in
+the noise, so the line is fitted first and the network learns the residuals.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.linear_model import QuantileRegressor
 
-_MAX = 4.0  # a crash is no larger a reason to turn than a bad day
+_MAX = 4.0  # a crash is reversed no further than a bad day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class MedianRegression:
 
     @classmethod
     def fit(cls, last_return: np.ndarray, y: np.ndarray) -> Self:
-        """Fit on training answers.
+        """Fit on training targets.
 
         Koenker & Bassett (1978), "Regression Quantiles".
 
@@ -41,12 +41,12 @@ class MedianRegression:
         return np.asarray(self.intercept + self.slope * _limit(last_return))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the numbers that `from_json` needs."""
+        """Return what `from_json` needs."""
         return {"kind": "median_regression", "intercept": self.intercept, "slope": self.slope}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Rebuild the line that `to_json` described."""
+        """Rebuild the regression that `to_json` described."""
         return cls(intercept=float(document["intercept"]), slope=float(document["slope"]))
 
 

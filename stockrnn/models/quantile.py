@@ -98,7 +98,7 @@ class QuantileModel:
         return table.assign(output=widths).rename_axis("session")
 
     def predict_returns(self, inputs: Inputs) -> np.ndarray:
-        """Return quantiles of the log return from the base to the target, ascending: shape (N, levels)."""
+        """Return quantiles of the log return from the reference price to the target, ascending: shape (N, levels)."""
         distances = [
             networks.predict_network(self.network, weights, inputs.x, inputs.context) for weights in self.members
         ]

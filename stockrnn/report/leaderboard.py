@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stockrnn import __version__
+from stockrnn.evaluation.benchmarks import BASELINE_TITLES
 from stockrnn.evaluation.standings import Standing
 from stockrnn.report.axes import LOOKS, MODEL, TICK_SIZE, Look
 from stockrnn.report.layout import GREY, INK, MARGIN, PALE, WIDTH, Box, Page, level_top, line_height, write_png
-from stockrnn.report.words import BASELINE_NAMES, TARGET_NAMES, count_sessions
+from stockrnn.report.words import TARGET_NAMES, count_sessions
 from stockrnn.types import Target
 
 _ROW = 54.0  # at least
@@ -106,7 +107,7 @@ def _row_height(places: Sequence[Standing]) -> float:
 
 
 def _name_lines(page: Page, place: Standing) -> list[str]:
-    name = BASELINE_NAMES[place.model] if place.baseline else place.model
+    name = BASELINE_TITLES[place.model] if place.baseline else place.model
     return page.wrap(name, width=_NAME_WIDTH, size=_NAME_SIZE, bold=not place.baseline)
 
 

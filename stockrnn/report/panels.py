@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from stockrnn.evaluation.benchmarks import BASELINE_TITLES, benchmarks_for
 from stockrnn.evaluation.intervals import LEVELS
 from stockrnn.report.axes import (
     ACTUAL,
@@ -22,7 +23,7 @@ from stockrnn.report.axes import (
 )
 from stockrnn.report.formats import format_price
 from stockrnn.report.layout import GREY, WASH, Box, Page
-from stockrnn.report.words import BASELINE_NAMES, TARGET_NAMES, baselines, count_sessions
+from stockrnn.report.words import TARGET_NAMES, count_sessions
 from stockrnn.types import Backtest, Forecast, Target
 
 _MARKERS_UP_TO = 40
@@ -34,7 +35,7 @@ _POINT_SIZES = {MODEL.marker: 7.0, NAIVE.marker: 10.0, LAST_CLOSE.marker: 11.5}
 def draw_recent(
     page: Page, box: Box, recent: pd.Series, *, forecast: Forecast | None, target: Target, currency: str | None
 ) -> None:
-    """Draw the last sessions and, set apart in a band, the next one with the forecast and its baselines."""
+    """Draw the last sessions and, set apart in a band, the next one with the forecast and its benchmarks."""
     prices = recent.to_numpy(dtype=float)
     # one session's width would hide the markers in the end of the line
     step = max(1.0, 0.055 * len(prices))
@@ -58,7 +59,7 @@ def draw_recent(
 
 
 def draw_holdout(page: Page, box: Box, backtest: Backtest, *, currency: str | None) -> None:
-    """Draw what the holdout's prices were beside what the model and naive had said."""
+    """Draw the holdout's actual prices with the forecasts of the model and of naive."""
     frame = backtest.forecasts
     each = "" if len(frame) == 1 else "each "
     series = {"actual": ("actual", ACTUAL), "naive": ("naive", NAIVE), "predicted": (backtest.spec, MODEL)}
@@ -107,8 +108,8 @@ def draw_series(ax: Axes, values: np.ndarray, look: Look) -> None:
 def _forecast_points(forecast: Forecast, *, at: float) -> list[Label]:
     values = {"naive": forecast.naive, "last_close": forecast.last_close}
     points = [Label(f"forecast {format_price(forecast.predicted)}", at, forecast.predicted, MODEL)]
-    for name in baselines(forecast.target):
-        shown = "naive = last close" if forecast.target == "close" else BASELINE_NAMES[name]
+    for name in benchmarks_for(forecast.target):
+        shown = "naive = last close" if forecast.target == "close" else BASELINE_TITLES[name]
         text = f"{shown} {format_price(values[name], scale=forecast.predicted)}"
         points.append(Label(text, at, values[name], LOOKS[name]))
     for level, (lower, upper) in _bounds(forecast).items():

@@ -6,12 +6,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stockrnn import __version__
+from stockrnn.evaluation.benchmarks import benchmarks_for
 from stockrnn.report.formats import format_day, format_span, format_weekday
 from stockrnn.report.layout import GREY, INK, MARGIN, WIDTH, Box, Page, write_png
-from stockrnn.report.live import draw_record, draw_record_words
+from stockrnn.report.live_record import draw_record, draw_record_words
 from stockrnn.report.panels import draw_holdout, draw_recent
 from stockrnn.report.verdicts import draw_errors, draw_words
-from stockrnn.report.words import TARGET_NAMES, baselines, describe_forecast
+from stockrnn.report.words import TARGET_NAMES, describe_forecast
 from stockrnn.types import Backtest, Forecast, LiveRecord, Target
 
 _GUTTER = 44.0
@@ -126,5 +127,5 @@ def _kicker(subject: Forecast | Backtest) -> tuple[str, str, str]:
 
 def _footer(target: Target, backtest: Backtest | None) -> str:
     trained = "" if backtest is None else f"tested model trained up to {format_day(backtest.cutoff)}  ·  "
-    last = "" if "last_close" not in baselines(target) else "  ·  last close: same as the close before"
+    last = "" if "last_close" not in benchmarks_for(target) else "  ·  last close: same as the close before"
     return f"stockrnn {__version__}  ·  {trained}naive: same as the last known {TARGET_NAMES[target]}{last}"

@@ -7,11 +7,12 @@ from functools import partial
 
 from matplotlib.axes import Axes
 
-from stockrnn.report.axes import HEAD_HEIGHT, LOOKS, MODEL, NAIVE, TICK_SIZE, Look
+from stockrnn.evaluation.benchmarks import BASELINE_TITLES, benchmarks_for, direction_reference
+from stockrnn.report.axes import HEAD_HEIGHT, LOOKS, MODEL, TICK_SIZE, Look
 from stockrnn.report.formats import MISSING, format_price, format_share
 from stockrnn.report.layout import GREY, INK, Box, Page, level_top
 from stockrnn.report.panels import write_head
-from stockrnn.report.words import BASELINE_NAMES, baselines, describe_backtest, metric, price_scale, verdict
+from stockrnn.report.words import describe_backtest, metric, price_scale, verdict
 from stockrnn.types import Backtest
 
 NOT_TESTED = "not tested"
@@ -28,11 +29,12 @@ _COIN = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One bar: a model's value of a metric."""
+    """One bar: a model's value of a metric; `missing` is written where it is NaN."""
 
     name: str
     value: float
     look: Look
+    missing: str = MISSING
 
 
 def draw_words(page: Page, box: Box, backtest: Backtest | None, *, currency: str | None) -> None:
@@ -73,8 +75,12 @@ def draw_errors(page: Page, box: Box, backtest: Backtest, *, currency: str | Non
 
 
 def _rows(backtest: Backtest, name: str) -> list[Row]:
-    beside = [Row(BASELINE_NAMES[one], metric(backtest, one, name), LOOKS[one]) for one in baselines(backtest.target)]
-    return [Row(backtest.spec, metric(backtest, backtest.spec, name), MODEL), *beside]
+    rows = [Row(backtest.spec, metric(backtest, backtest.spec, name), MODEL)]
+    for benchmark in benchmarks_for(backtest.target):
+        names_none = name == "directional_accuracy" and benchmark == direction_reference(backtest.target)
+        missing = "names none" if names_none else MISSING
+        rows.append(Row(BASELINE_TITLES[benchmark], metric(backtest, benchmark, name), LOOKS[benchmark], missing))
+    return rows
 
 
 def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], str], *, share: bool) -> None:
@@ -95,8 +101,7 @@ def _draw_bars(page: Page, box: Box, rows: list[Row], write: Callable[[float], s
             end = plot.left + plot.width * row.value / limit
             page.write(end + 6, top, write(row.value), size=TICK_SIZE, bold=row.look is MODEL)
         else:
-            nothing = "names none" if share and row.look is NAIVE else MISSING
-            page.write(plot.left + 2, top, nothing, size=TICK_SIZE, color=GREY)
+            page.write(plot.left + 2, top, row.missing, size=TICK_SIZE, color=GREY)
     if share:
         _draw_coin(ax, rows)
 

@@ -1,9 +1,9 @@
-"""What the numbers say, in words a layman understands; naive stands beside every one of them. Pure text."""
+"""The numbers in words that a layman understands, each beside those of the benchmarks. Pure text."""
 
 import math
-from typing import Literal
 
-from stockrnn.evaluation.holdouts import find_verdict
+from stockrnn.evaluation.benchmarks import benchmarks_for, reference_column
+from stockrnn.evaluation.holdouts import count_directions, find_verdict
 from stockrnn.report.formats import (
     format_amount,
     format_day,
@@ -14,8 +14,6 @@ from stockrnn.report.formats import (
 )
 from stockrnn.types import Backtest, Forecast, Span, Target
 
-Baseline = Literal["naive", "last_close"]
-
 TARGET_NAMES: dict[Target, str] = {
     "open": "open",
     "high": "high",
@@ -23,7 +21,6 @@ TARGET_NAMES: dict[Target, str] = {
     "close": "close",
     "adj_close": "adjusted close",
 }
-BASELINE_NAMES = {"naive": "naive", "last_close": "last close", "drift": "drift", "moving_average": "moving average"}
 _SAME = "practically the same as "
 _VERBS: dict[Target, str] = {
     "open": "open at",
@@ -32,11 +29,6 @@ _VERBS: dict[Target, str] = {
     "close": "close at",
     "adj_close": "have an adjusted close of",
 }
-
-
-def baselines(target: Target) -> tuple[Baseline, ...]:
-    """Return the baselines that differ for `target`: for `close`, naive is the last close."""
-    return ("naive",) if target == "close" else ("naive", "last_close")
 
 
 def count_sessions(count: int) -> str:
@@ -56,12 +48,12 @@ def price_scale(backtest: Backtest) -> float:
 
 
 def describe_forecast(forecast: Forecast, *, currency: str | None) -> str:
-    """Say what is forecast for which session, and how far that is from the last prices known."""
+    """Say what is forecast for which session, and how far that is from what the benchmarks say."""
     name = TARGET_NAMES[forecast.target]
     hindcast = forecast.kind == "hindcast"
     amount = format_amount(forecast.predicted, scale=forecast.predicted, currency=currency)
     distances = [_distance(forecast.predicted, forecast.naive, name=name)]
-    if "last_close" in baselines(forecast.target):
+    if "last_close" in benchmarks_for(forecast.target):
         distances.append(_distance(forecast.predicted, forecast.last_close, name="close"))
     return (
         f"{forecast.ticker} {'would have been' if hindcast else 'is'} forecast to {_VERBS[forecast.target]} "
@@ -71,7 +63,7 @@ def describe_forecast(forecast: Forecast, *, currency: str | None) -> str:
 
 
 def describe_backtest(backtest: Backtest, *, currency: str | None = None) -> tuple[str, ...]:
-    """Say what was tested, how large the misses were beside the baselines', and what that proves.
+    """Say what was tested, and how large the misses were beside those of the benchmarks.
 
     Returns
     -------
@@ -89,7 +81,7 @@ def describe_backtest(backtest: Backtest, *, currency: str | None = None) -> tup
 
 
 def verdict(backtest: Backtest) -> str:
-    """Return what the errors prove: the spec beside the better of naive and the last close."""
+    """Return what the errors prove about the spec beside its benchmarks."""
     return find_verdict(backtest.forecasts, target=backtest.target).words
 
 
@@ -104,11 +96,16 @@ def chance_points(sessions: int) -> float:
     return min(100 * 1.96 * math.sqrt(0.25 / sessions), 50.0)
 
 
-def _distance(predicted: float, base: float, *, name: str) -> str:
-    known = f"its last {name} ({format_price(base, scale=predicted)})"
-    if base == 0.0 or not (math.isfinite(predicted) and math.isfinite(base)):
+def describe_direction_reference(target: Target) -> str:
+    """Name the price that directions are counted from: `the last close`, or `the last adjusted close`."""
+    return f"the last {TARGET_NAMES[reference_column(target)]}"
+
+
+def _distance(predicted: float, reference: float, *, name: str) -> str:
+    known = f"its last {name} ({format_price(reference, scale=predicted)})"
+    if reference == 0.0 or not (math.isfinite(predicted) and math.isfinite(reference)):
         return f"beside {known}"
-    percent = 100 * (predicted - base) / abs(base)
+    percent = 100 * (predicted - reference) / abs(reference)
     if abs(percent) < 0.05:  # noqa: PLR2004  # would be written as 0.0 %
         return f"{_SAME}{known}"
     return f"{abs(percent):,.1f} % {'above' if percent > 0 else 'below'} {known}"
@@ -116,7 +113,7 @@ def _distance(predicted: float, base: float, *, name: str) -> str:
 
 def _join(distances: list[str]) -> str:
     first, *rest = distances
-    # said once where both are
+    # "practically the same as" stands once where it holds for both
     return " and ".join([first, *(text.removeprefix(_SAME) if first.startswith(_SAME) else text for text in rest)])
 
 
@@ -143,8 +140,8 @@ def _describe_miss(backtest: Backtest, *, currency: str | None) -> str:
         for name in (backtest.spec, "naive", "last_close")
     )
     last_known = f"the last known {TARGET_NAMES[backtest.target]} (naive)"
-    text = f"Its average miss was {model}; repeating {last_known} missed by {naive}"
-    return f"{text}, the last close by {last_close}." if "last_close" in baselines(backtest.target) else f"{text}."
+    also = f", the last close by {last_close}" if "last_close" in benchmarks_for(backtest.target) else ""
+    return f"Its average miss was {model}; repeating {last_known} missed by {naive}{also}."
 
 
 def _describe_bias(backtest: Backtest, *, currency: str | None) -> str:
@@ -158,17 +155,13 @@ def _describe_bias(backtest: Backtest, *, currency: str | None) -> str:
     return f"On average it was too {'high' if bias > 0 else 'low'} by {amount}."
 
 
-def _count_directions(backtest: Backtest) -> int:
-    """Count the sessions that moved and for which a direction was named: what the metric is a share of."""
-    table = backtest.forecasts
-    return int(((table["actual"] != table["naive"]) & (table["predicted"] != table["naive"])).sum())
-
-
 def _describe_direction(backtest: Backtest) -> str:
-    share, count = metric(backtest, backtest.spec, "directional_accuracy"), _count_directions(backtest)
+    share = metric(backtest, backtest.spec, "directional_accuracy")
+    count = count_directions(backtest.forecasts, "predicted", target=backtest.target)
     if math.isnan(share) or count == 0:
         return ""
     return (
-        f"It named the right direction in {format_share(share)} of {count_sessions(count)}; a coin is right half of "
-        f"the time, give or take {chance_points(count):.0f} points over that many."
+        f"Counted from {describe_direction_reference(backtest.target)}, it named the right direction in "
+        f"{format_share(share)} of {count_sessions(count)}; a coin is right half of the time, give or take "
+        f"{chance_points(count):.0f} points over that many."
     )

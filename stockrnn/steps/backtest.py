@@ -224,7 +224,7 @@ def _make_backtest(job: Job, case: _Case, source: _Source) -> Backtest:
         losses=list(source.losses),
         created_at=job.clock,
         forecasts=forecasts,
-        metrics=compute_scores(forecasts, spec=job.spec_name, others=others),
+        metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target, others=others),
         verdict=find_verdict(forecasts, target=job.target).words,
     )
 

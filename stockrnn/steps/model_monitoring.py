@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pandas as pd
 from sqlalchemy import Connection, Engine
 
+from stockrnn.evaluation.benchmarks import join_titles
 from stockrnn.evaluation.standings import compare_with_benchmarks
 from stockrnn.evaluation.verdicts import format_p
 from stockrnn.models.registry import read_specs
@@ -44,9 +45,9 @@ def _find_bad_records(
         for name, group in groups:
             verdict = compare_with_benchmarks(group, target=settings.target)
             if verdict.relation == "worse":
-                what = " and ".join(verdict.against).replace("last_close", "the last close")
+                benchmarks = join_titles(verdict.against, word="and")
                 yield (
-                    f"{name}: the live forecasts of {spec} are worse than {what} over {verdict.n} sessions "
+                    f"{name}: the live forecasts of {spec} are worse than {benchmarks} over {verdict.n} sessions "
                     f"({format_p(verdict.p_value)}); see 'stockrnn models list', or turn it off with nightly = false"
                 )
 

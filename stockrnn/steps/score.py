@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
+from stockrnn.evaluation.benchmarks import direction_reference
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.evaluation.metrics import pinball
 from stockrnn.steps.run import History, Job
@@ -53,33 +54,36 @@ def score_forecasts(job: Job) -> Scored:
     return Scored(new=len(rows) - again, again=again, missed=missed)
 
 
-def make_score(judged: Mapping[str, Any], *, clock: datetime) -> Score:
-    """Judge one row of `forecast_vs_actual`; `scored_at` is `clock`, but later than the score before it."""
-    actual, predicted, naive = judged["actual"], judged["predicted"], judged["naive"]
-    before = judged["last_scored_at"]
-    moved, named = np.sign(actual - naive), np.sign(predicted - naive)
-    quantiles = {level: judged[name] for level, name in QUANTILES.items()}
+def make_score(row: Mapping[str, Any], *, clock: datetime) -> Score:
+    """Score one row of `forecast_vs_actual`; `scored_at` is `clock`, but later than the score before it.
+
+    All prices of the row are in the shares of its `actual`, so a split between them makes no direction.
+    """
+    actual, reference = row["actual"], row[direction_reference(row["target"])]
+    before = row["last_scored_at"]
+    moved, named = np.sign(actual - reference), np.sign(row["predicted"] - reference)
+    quantiles = {level: row[name] for level, name in QUANTILES.items()}
     complete = all(value is not None for value in quantiles.values())
     return Score(
-        forecast_id=judged["forecast_id"],
+        forecast_id=row["forecast_id"],
         scored_at=clock if before is None else max(clock, before + _INSTANT),
-        basis=judged["basis"],
+        basis=row["basis"],
         actual=actual,
-        error=judged["error"],
-        naive_error=judged["naive_error"],
-        last_close_error=judged["last_close_error"],
-        drift_error=judged["drift_error"],
-        moving_average_error=judged["moving_average_error"],
-        inside_80=_is_inside(judged, 80),
-        inside_95=_is_inside(judged, 95),
+        error=row["error"],
+        naive_error=row["naive_error"],
+        last_close_error=row["last_close_error"],
+        drift_error=row["drift_error"],
+        moving_average_error=row["moving_average_error"],
+        inside_80=_is_inside(row, 80),
+        inside_95=_is_inside(row, 95),
         direction_correct=bool(moved == named) if moved and named else None,
         pinball=pinball(actual, quantiles) if complete else None,
     )
 
 
-def _is_inside(judged: Mapping[str, Any], level: int) -> bool | None:
-    lower, upper = judged[f"lower_{level}"], judged[f"upper_{level}"]
-    return None if lower is None or upper is None else bool(lower <= judged["actual"] <= upper)
+def _is_inside(row: Mapping[str, Any], level: int) -> bool | None:
+    lower, upper = row[f"lower_{level}"], row[f"upper_{level}"]
+    return None if lower is None or upper is None else bool(lower <= row["actual"] <= upper)
 
 
 def _find_missed(connection: Connection, job: Job, history: History, clock: datetime) -> tuple[MissedNight, ...]:

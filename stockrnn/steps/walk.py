@@ -178,6 +178,6 @@ def _make_walk(job: Job, span: Span, name: str, folds: Sequence[Backtest]) -> Ba
         losses=[fold.losses[-1] for fold in folds],
         created_at=max(fold.created_at for fold in folds),
         forecasts=forecasts,
-        metrics=compute_scores(forecasts, spec=job.spec_name, others=others),
+        metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target, others=others),
         verdict=find_verdict(forecasts, target=job.target).words,
     )

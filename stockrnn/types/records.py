@@ -175,7 +175,8 @@ class Score:
     inside_80, inside_95
         Whether the actual value lay in the interval, ends included; None where there was none.
     direction_correct
-        Whether the forecast named the direction of the move from naive; None where nothing moved or none was named.
+        Whether the forecast named the direction of the move from the last price that anyone knew: the last close, for
+        `adj_close` the last adjusted close; None where nothing moved or none was named.
     pinball
         Mean pinball loss over the forecast and the ends of both intervals, in quote currency; None without intervals.
     """

@@ -55,7 +55,7 @@ def tested(files, model):
     for ticker, bars in files.items():
         inputs = make_windows_of(bars, SPEC, target="close")
         answers = make_targets(bars, inputs, target="close")
-        rows = pd.DataFrame({"actual": answers * inputs.unit, "unit": inputs.unit}, index=inputs.sessions)
+        rows = pd.DataFrame({"actual": answers * inputs.scale, "unit": inputs.scale}, index=inputs.sessions)
         rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("lstm"))
         rows.index = pd.DatetimeIndex(pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions))
         rows = rows.iloc[:-1]  # what came after the last bar is not known

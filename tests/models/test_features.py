@@ -50,7 +50,7 @@ def test_every_window_ends_at_its_session_and_none_is_there_before_the_averages_
     assert inputs.context.shape == (len(inputs.x), len(CONTEXT))
     assert inputs.sessions[-1] == BARS.index[-1]
     assert inputs.sessions[0] == BARS.index[WARM_UP - 1]
-    assert inputs.base[-1] == BARS["close"].iloc[-1]
+    assert inputs.reference_price[-1] == BARS["close"].iloc[-1]
     assert np.isfinite(inputs.x).all()
     assert np.isfinite(inputs.context).all()
 
@@ -58,7 +58,7 @@ def test_every_window_ends_at_its_session_and_none_is_there_before_the_averages_
 def test_the_numbers_are_those_of_a_hand_calculation():
     inputs = make()
     unit = volatility_by_hand(BARS, 0.06)
-    assert inputs.unit[-1] == pytest.approx(unit * usual_move_by_hand(BARS), rel=1e-9)
+    assert inputs.scale[-1] == pytest.approx(unit * usual_move_by_hand(BARS), rel=1e-9)
     last, before = BARS.iloc[-1], BARS.iloc[-2]
     move, overnight = np.log(last["close"] / before["close"]), np.log(last["open"] / before["close"])
     found = dict(zip(INPUTS, inputs.x[-1, -1].tolist(), strict=True))
@@ -78,10 +78,10 @@ def test_the_numbers_are_those_of_a_hand_calculation():
 
 def test_an_open_moves_less_than_a_close_and_the_unit_says_so():
     opens = make(target="open")
-    assert opens.unit[-1] == pytest.approx(
+    assert opens.scale[-1] == pytest.approx(
         volatility_by_hand(BARS, 0.06) * usual_move_by_hand(BARS, "open"), rel=1e-9
     )
-    assert opens.unit[-1] < 0.8 * make().unit[-1]
+    assert opens.scale[-1] < 0.8 * make().scale[-1]
     assert (opens.x == make().x).all()
 
 
@@ -95,7 +95,7 @@ def test_the_newest_windows_alone_are_those_of_all():
 def test_a_target_that_is_missing_is_left_out_of_the_unit():
     missing = BARS["adj_close"].copy()
     missing.iloc[100:110] = np.nan
-    assert np.isfinite(make(BARS.assign(adj_close=missing), target="adj_close").unit).all()
+    assert np.isfinite(make(BARS.assign(adj_close=missing), target="adj_close").scale).all()
 
 
 @pytest.mark.parametrize("later", [1, 7, 100])
@@ -105,7 +105,7 @@ def test_no_window_sees_a_later_bar(later):
     assert (whole.sessions[:count] == cut.sessions).all()
     assert (whole.x[:count] == cut.x).all()
     assert (whole.context[:count] == cut.context).all()
-    assert (whole.unit[:count] == cut.unit).all()
+    assert (whole.scale[:count] == cut.scale).all()
 
 
 def test_the_level_of_prices_and_of_volume_does_not_matter():
@@ -115,7 +115,7 @@ def test_the_level_of_prices_and_of_volume_does_not_matter():
     found, expected = make(other), make()
     assert found.x == pytest.approx(expected.x, abs=1e-4)
     assert found.context == pytest.approx(expected.context, abs=1e-5)
-    assert found.unit == pytest.approx(expected.unit, rel=1e-9)
+    assert found.scale == pytest.approx(expected.scale, rel=1e-9)
 
 
 def test_without_volume_as_of_an_index_the_other_inputs_are_the_same():
@@ -127,19 +127,19 @@ def test_without_volume_as_of_an_index_the_other_inputs_are_the_same():
 
 def test_an_adjusted_close_is_counted_from_the_adjusted_close():
     bars = BARS.assign(adj_close=BARS["close"] / 2)
-    assert make(bars, target="adj_close").base[-1] == bars["adj_close"].iloc[-1]
-    assert make(bars, target="open").base[-1] == bars["close"].iloc[-1]
+    assert make(bars, target="adj_close").reference_price[-1] == bars["adj_close"].iloc[-1]
+    assert make(bars, target="open").reference_price[-1] == bars["close"].iloc[-1]
 
 
 def test_prices_that_never_move_give_finite_inputs():
     flat = BARS.copy()
     flat[["open", "high", "low", "close", "adj_close"]] = 10.0
     assert np.isfinite(make(flat).x).all()
-    assert (make(flat).unit > 0).all()
+    assert (make(flat).scale > 0).all()
 
 
 @pytest.mark.parametrize("count", [0, 1, WARM_UP - 1])
 def test_too_short_a_history_gives_no_window(count):
     inputs = make(BARS.iloc[:count])
     assert inputs.x.shape == (0, LOOKBACK, len(INPUTS))
-    assert len(inputs.unit) == len(inputs.base) == len(inputs.context) == len(inputs.sessions) == 0
+    assert len(inputs.scale) == len(inputs.reference_price) == len(inputs.context) == len(inputs.sessions) == 0

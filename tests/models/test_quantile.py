@@ -59,7 +59,7 @@ def test_answers_are_the_next_return_in_units_of_volatility():
         assert np.isnan(answers[-1])
         at = bars.index.get_loc(inputs.sessions[100])
         move = np.log(bars[target].iloc[at + 1] / bars["close"].iloc[at])
-        assert answers[100] == pytest.approx(move / inputs.unit[100], rel=1e-12)
+        assert answers[100] == pytest.approx(move / inputs.scale[100], rel=1e-12)
 
 
 def test_the_networks_differ_and_their_mean_counts(model):

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 
 from stockrnn.evaluation.verdicts import decide_verdict
 from stockrnn.report.axes import LAST_CLOSE, MODEL, NAIVE
-from stockrnn.report.live import describe_record, find_live_verdict
+from stockrnn.report.live_record import describe_record, find_live_verdict
 from stockrnn.report.png import draw_report, make_figure
 
 RECORDS = {

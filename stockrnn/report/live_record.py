@@ -1,4 +1,4 @@
-"""The live record: every miss added up beside naive's, how the intervals held, and what that proves so far."""
+"""The live record: the running sum of errors less naive's, the coverage of intervals, and what that proves so far."""
 
 import math
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from stockrnn.evaluation.benchmarks import BASELINE_TITLES, benchmarks_for
 from stockrnn.evaluation.intervals import LEVELS
 from stockrnn.evaluation.significance import wilson_interval
 from stockrnn.evaluation.standings import compare_with_benchmarks
@@ -24,7 +25,7 @@ from stockrnn.report.formats import format_day, format_share
 from stockrnn.report.layout import INK, Box, Page
 from stockrnn.report.panels import draw_series, write_head
 from stockrnn.report.verdicts import write_verdict
-from stockrnn.report.words import BASELINE_NAMES, baselines, count_sessions
+from stockrnn.report.words import count_sessions, describe_direction_reference
 from stockrnn.types import LiveRecord
 
 _MIN_SPAN = 0.1  # percent of the price: less would blow noise up to a mountain
@@ -33,7 +34,7 @@ _CONFIDENCE = "In brackets: 95 % confidence intervals."
 
 
 def find_live_verdict(record: LiveRecord) -> Verdict:
-    """Judge the live forecasts beside the better of naive and the last close."""
+    """Compare the live forecasts with the benchmarks of their target."""
     return compare_with_benchmarks(record.errors, target=record.target)
 
 
@@ -59,7 +60,7 @@ def draw_record(page: Page, box: Box, record: LiveRecord) -> None:
     errors = record.errors
     sessions = pd.DatetimeIndex(errors["session"]).union(pd.DatetimeIndex(record.missed))
     series = {"predicted": (record.spec, MODEL)} | {
-        name: (BASELINE_NAMES[name], LOOKS[name]) for name in baselines(record.target) if name != "naive"
+        name: (BASELINE_TITLES[name], LOOKS[name]) for name in benchmarks_for(record.target) if name != "naive"
     }
     sums = {name: _running_sum(errors, name, sessions) for name in series}
     scale = make_price_scale([0.0, _MIN_SPAN, -_MIN_SPAN, *np.concatenate(list(sums.values()))])
@@ -108,15 +109,16 @@ def _describe_misses(record: LiveRecord) -> str:
         _percent(float((100 * errors[name].abs() / errors["scale"]).mean()))
         for name in ("predicted", "naive", "last_close")
     )
-    text = f"The average miss was {model} of the price, naive's {naive}"
-    return f"{text}, the last close's {last_close}." if "last_close" in baselines(record.target) else f"{text}."
+    also = f", the last close's {last_close}" if "last_close" in benchmarks_for(record.target) else ""
+    return f"The average miss was {model} of the price, naive's {naive}{also}."
 
 
 def _describe_directions(record: LiveRecord) -> str:
     right = record.errors["direction_correct"].dropna()
     if right.empty:
         return ""
-    return f"It named the right direction in {_share(right)}; a coin is right in half."
+    reference = describe_direction_reference(record.target)
+    return f"Counted from {reference}, it named the right direction in {_share(right)}; a coin is right in half."
 
 
 def _describe_coverage(record: LiveRecord) -> str:
