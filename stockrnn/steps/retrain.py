@@ -161,10 +161,7 @@ def _explain_anew(job: Job, history: History, newest: Model) -> str | None:
 
 def _is_changed(job: Job, model: Model) -> bool:
     now = describe_config(job.spec)
-    then = model.config.get("spec")
-    if then is None:  # a version that wrote down the network and the epochs alone
-        then = {**model.config["network"], "epochs": model.config["epochs"]}
-    return any(now[key] != part for key, part in then.items() if key in now)
+    return any(now[key] != part for key, part in model.config["spec"].items() if key in now)
 
 
 def _is_restated(history: History, model: Model) -> bool:
