@@ -122,8 +122,7 @@ def _is_same(issued: Any, computed: Any) -> bool:  # noqa: ANN401  # a number, o
     if isinstance(issued, dict) and isinstance(computed, dict):
         return issued.keys() == computed.keys() and all(_is_same(issued[level], computed[level]) for level in issued)
     if issued is None or computed is None:
-        # rows of a version that did not have the column yet
-        return issued is None
+        return issued is computed
     return bool(np.isclose(issued, computed, rtol=_TOLERANCE, atol=0))
 
 

@@ -1,4 +1,4 @@
-"""Read and write corporate actions; what a source tells differently later moves to `action_revisions`."""
+"""Read and write corporate actions; a value that the source later corrects moves to `action_revisions`."""
 
 import math
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ def read_actions(connection: Connection, ticker: str) -> list[Action]:
 
 
 def differ(stored: Sequence[Action], offered: Sequence[Action], asked: Span) -> bool:
-    """Whether the source tells other actions from `asked.first` on than those that are stored."""
+    """Whether the source reports other actions from `asked.first` on than those that are stored."""
     return any(_changes(stored, offered, asked))
 
 
 def write_actions(
     connection: Connection, ticker: str, offered: Sequence[Action], *, asked: Span, observed_at: datetime
 ) -> None:
-    """Store what the source tells of actions from `asked.first` on: new, changed, or no longer there."""
+    """Store what the source reports of actions from `asked.first` on: new, changed, or no longer there."""
     gone, new = _changes(read_actions(connection, ticker), offered, asked)
     table = corporate_actions
     for ex_date, kind in gone:

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, select
 
 from stockrnn.store.schema import runs
 
-State = Literal["completed", "failed"]
+State = Literal["completed", "failed", "cancelled"]
+"""How a run may end; `cancelled` is one that was stopped by a signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One line of the log."""
+    """One row of the log; `ended_at` is None while it runs, and for good where its process was killed."""
 
     run_id: str
     flow: str
@@ -63,7 +64,7 @@ def write_run_end(
 def read_completed_run(
     connection: Connection, *, flow: str, since: datetime, parameters: Mapping[str, Any]
 ) -> datetime | None:
-    """Return when a run of the same flow and parameters started that began at `since` or later and left nothing."""
+    """Return when a run of the same flow and parameters started that began at `since` or later and had no failure."""
     query = select(runs.c.started_at, runs.c.parameters).where(
         runs.c.flow == flow, runs.c.started_at >= since, runs.c.state == "completed", runs.c.error.is_(None)
     )

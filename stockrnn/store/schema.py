@@ -24,8 +24,9 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     func,
-    text,
 )
+
+from stockrnn.types import BASELINES, INTERVAL_COLUMNS
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -63,16 +64,13 @@ def _ticker_key() -> Column[str]:
     return Column("ticker", String(32), ForeignKey("instruments.ticker"), primary_key=True)
 
 
+def _numbers(*names: str, nullable: bool = False) -> list[Column[float]]:
+    return [Column(name, Double, nullable=nullable) for name in names]
+
+
 def _bar_columns() -> list[Column[float]]:
     """Return the price columns, in quote currency, and the volume, in units traded."""
-    return [
-        Column("open", Double, nullable=False),
-        Column("high", Double, nullable=False),
-        Column("low", Double, nullable=False),
-        Column("close", Double, nullable=False),
-        Column("adj_close", Double),
-        Column("volume", Double),
-    ]
+    return [*_numbers("open", "high", "low", "close"), *_numbers("adj_close", "volume", nullable=True)]
 
 
 instruments = Table(
@@ -85,7 +83,7 @@ instruments = Table(
     Column("last_session", Date),
     Column("active", Boolean, nullable=False),
     Column("updated_at", UtcDateTime),
-    Column("no_data_nights", Integer, nullable=False, server_default=text("0")),
+    Column("no_data_nights", Integer, nullable=False),
     Column("no_data_at", UtcDateTime),
 )
 
@@ -150,6 +148,7 @@ models = Table(
     Column("model_id", String, primary_key=True),
     Column("spec", String(32), nullable=False),
     Column("ticker", String(32), ForeignKey("instruments.ticker")),
+    Column("market", String(16), nullable=False),
     Column("target", String(16), nullable=False),
     Column("lookback", Integer, nullable=False),
     Column("trained_from", Date, nullable=False),
@@ -166,7 +165,6 @@ models = Table(
     Column("versions", JSON, nullable=False),
     Column("trained_at", UtcDateTime, nullable=False),
     Column("train_seconds", Double, nullable=False),
-    Column("market", String(16), nullable=False, server_default="real"),
 )
 
 promotions = Table(
@@ -202,18 +200,10 @@ forecasts = Table(
     Column("model_id", String, ForeignKey("models.model_id"), nullable=False),
     Column("issued_at", UtcDateTime, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
-    Column("predicted", Double, nullable=False),
-    Column("naive", Double, nullable=False),
-    Column("last_close", Double, nullable=False),
-    Column("lower_80", Double),
-    Column("upper_80", Double),
-    Column("lower_95", Double),
-    Column("upper_95", Double),
+    *_numbers("predicted", *BASELINES),
+    *_numbers("volatility", *INTERVAL_COLUMNS, nullable=True),
     Column("quantiles", JSON(none_as_null=True)),
     Column("window_sha256", String(64), nullable=False),
-    Column("drift", Double),
-    Column("moving_average", Double),
-    Column("volatility", Double),
     UniqueConstraint("ticker", "target", "spec", "cutoff", "kind"),
     CheckConstraint("kind in ('live', 'hindcast')", name="kind"),
     CheckConstraint("kind = 'hindcast' or issued_at < target_opens_at", name="live_before_open"),
@@ -225,13 +215,7 @@ scores = Table(
     METADATA,
     Column("forecast_id", String, ForeignKey("forecasts.forecast_id"), primary_key=True),
     Column("scored_at", UtcDateTime, primary_key=True),
-    Column("basis", Double, nullable=False),
-    Column("actual", Double, nullable=False),
-    Column("error", Double, nullable=False),
-    Column("naive_error", Double, nullable=False),
-    Column("last_close_error", Double, nullable=False),
-    Column("drift_error", Double),
-    Column("moving_average_error", Double),
+    *_numbers("basis", "actual", "error", *(f"{name}_error" for name in BASELINES)),
     Column("inside_80", Boolean),
     Column("inside_95", Boolean),
     Column("direction_correct", Boolean),
@@ -262,13 +246,13 @@ backtests = Table(
     Column("holdout_from", Date, nullable=False),
     Column("holdout_through", Date, nullable=False),
     Column("sessions", Integer, nullable=False),
+    Column("folds", Integer, nullable=False),
     Column("seed", Integer, nullable=False),
     Column("epochs", Integer, nullable=False),
     Column("training_sessions", Integer, nullable=False),
     Column("windows", Integer, nullable=False),
     Column("losses", JSON, nullable=False),
-    Column("folds", Integer, nullable=False, server_default=text("1")),
-    Column("verdict", String),
+    Column("verdict", String, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint("cutoff < holdout_from", name="cutoff_before_holdout"),
 )
@@ -278,17 +262,8 @@ backtest_forecasts = Table(
     METADATA,
     Column("backtest_id", String, ForeignKey("backtests.backtest_id"), primary_key=True),
     Column("target_session", Date, primary_key=True),
-    Column("actual", Double, nullable=False),
-    Column("predicted", Double, nullable=False),
-    Column("naive", Double, nullable=False),
-    Column("last_close", Double, nullable=False),
-    Column("lower_80", Double),
-    Column("upper_80", Double),
-    Column("lower_95", Double),
-    Column("upper_95", Double),
-    Column("drift", Double),
-    Column("moving_average", Double),
-    Column("volatility", Double),
+    *_numbers("actual", "predicted", *BASELINES),
+    *_numbers("volatility", *INTERVAL_COLUMNS, nullable=True),
 )
 
 backtest_metrics = Table(
@@ -313,5 +288,5 @@ runs = Table(
     Column("parameters", JSON, nullable=False),
     Column("versions", JSON, nullable=False),
     Column("error", String),
-    CheckConstraint("state in ('running', 'completed', 'failed')", name="state"),
+    CheckConstraint("state in ('running', 'completed', 'failed', 'cancelled')", name="state"),
 )

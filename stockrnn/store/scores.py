@@ -44,7 +44,7 @@ def read_past_errors(
 ) -> pd.DataFrame:
     """Return what is known of a spec's errors on sessions that its models were not trained on.
 
-    From scored forecasts, and for sessions without one from backtests; a session once.
+    From scored forecasts, and for sessions without one from backtests; one row per session.
 
     Parameters
     ----------

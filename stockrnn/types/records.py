@@ -11,13 +11,13 @@ from stockrnn.types.words import Kind, Market, Ruling, Span, Target
 
 BASELINES: tuple[str, ...] = ("naive", "last_close", "drift", "moving_average")
 VOLATILITY_BENCHMARKS: tuple[str, ...] = ("ewma", "gjr_garch")
-"""What stands beside a model that names quantiles in a backtest; `gjr_garch` where the extra is installed."""
+"""Further benchmarks of a backtest of a quantile model; `gjr_garch` where the extra is installed."""
 INTERVAL_COLUMNS: tuple[str, ...] = ("lower_80", "upper_80", "lower_95", "upper_95")
 ERROR_COLUMNS: tuple[str, ...] = ("ticker", "spec", "session", "scale", "predicted", *BASELINES)
 """Of tables of errors: `scale` is the last close when the forecast was issued, in quote currency; `predicted` and the
-baselines are forecast minus actual, in quote currency, positive = too high, NaN where there was no such forecast."""
+baselines are forecast minus actual, in quote currency, positive = too high."""
 OUTCOME_COLUMNS: tuple[str, ...] = ("inside_80", "inside_95", "direction_correct")
-"""1 or 0; NaN where there was no interval, no move or no direction named."""
+"""1 or 0; NaN where there was no interval, or no direction: see `Score`."""
 BACKTEST_COLUMNS: tuple[str, ...] = ("actual", "predicted", *BASELINES, "volatility", *INTERVAL_COLUMNS)
 
 
@@ -65,7 +65,7 @@ class Model:
     model_id: str
     spec: str
     ticker: str | None
-    market: Market = "real"
+    market: Market
     target: Target
     lookback: int
     trained_from: date
@@ -118,7 +118,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """One forecast as issued, with the baselines of the same moment beside it. Prices in quote currency.
+    """One forecast as issued, with the baselines beside it. Prices in quote currency.
 
     Attributes
     ----------
@@ -126,10 +126,11 @@ class Forecast:
         The last session it may know.
     issued_at
         The run's time. `recorded_at` in the table is the database's own clock.
-    drift, moving_average
-        Two more baselines; None in rows of versions that did not have them.
+    naive, last_close, drift, moving_average
+        What the baselines forecast at the same moment.
     volatility
-        How much the target moved from session to session of late, relative; the unit of the intervals.
+        How much the target moved from session to session of late, relative; the unit of the intervals. None where
+        too few sessions are known.
     lower_80, upper_80, lower_95, upper_95
         Prediction intervals; None where too few past errors were known.
     quantiles
@@ -151,9 +152,9 @@ class Forecast:
     predicted: float
     naive: float
     last_close: float
+    drift: float
+    moving_average: float
     window_sha256: str
-    drift: float | None = None
-    moving_average: float | None = None
     volatility: float | None = None
     lower_80: float | None = None
     upper_80: float | None = None
@@ -169,7 +170,7 @@ class Score:
     Attributes
     ----------
     basis
-        What a price of the forecast's time is multiplied with: 0.25 after a split of 4 for 1 since then.
+        What a price of the forecast's time is multiplied by: 0.25 after a split of 4 for 1 since then.
     error, naive_error, last_close_error, drift_error, moving_average_error
         Forecast minus actual, in quote currency; positive = too high.
     inside_80, inside_95
@@ -188,8 +189,8 @@ class Score:
     error: float
     naive_error: float
     last_close_error: float
-    drift_error: float | None
-    moving_average_error: float | None
+    drift_error: float
+    moving_average_error: float
     inside_80: bool | None
     inside_95: bool | None
     direction_correct: bool | None
@@ -216,7 +217,7 @@ class LiveRecord:
     Attributes
     ----------
     errors
-        A row a scored forecast, columns `ERROR_COLUMNS` and `OUTCOME_COLUMNS`, sessions ascending.
+        One row per scored forecast, columns `ERROR_COLUMNS` and `OUTCOME_COLUMNS`, sessions ascending.
     missed
         The sessions that opened without a live forecast.
     """
@@ -235,10 +236,10 @@ class Backtest:
     Attributes
     ----------
     folds
-        1: one model for the whole holdout. More: a walk forward, a model a calendar month; what is said of the
+        1: one model for the whole holdout. More: a walk forward, one model per calendar month; what is said of the
         training is then that of the first, and `losses` are the last ones of each.
     verdict
-        What the errors prove, in words; None in rows of versions that did not say so.
+        What the errors prove, in words.
     forecasts
         Index `session`, columns `BACKTEST_COLUMNS`, in quote currency but for `volatility`, which is relative;
         intervals are NaN where too few earlier errors were known.
@@ -266,4 +267,4 @@ class Backtest:
     created_at: datetime
     forecasts: pd.DataFrame
     metrics: Mapping[str, Mapping[str, float]]
-    verdict: str | None = None
+    verdict: str

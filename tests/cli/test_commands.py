@@ -122,8 +122,8 @@ def test_status_fails_until_a_night_was_run(cli, stored):
 
 
 def test_the_database_can_be_made_by_hand(cli):
-    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0004\n"
-    assert cli("db", "current").out == "schema 0004, this version's is 0004\n"
+    assert cli("db", "upgrade").out == cli("db", "upgrade").out == "schema 0001\n"
+    assert cli("db", "current").out == "schema 0001, this version's is 0001\n"
 
 
 def test_the_simulated_market_can_be_stored_without_a_night(cli):

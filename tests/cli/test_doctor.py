@@ -30,7 +30,7 @@ def test_all_is_well_but_for_a_server_that_is_not_needed(cli, yahoo):
         "database": "ok", "clock": "ok", "calendars": "ok", "disk": "ok", "time zones": "ok", "Yahoo": "ok",
         "Prefect": "warning",
     }  # fmt: skip
-    assert "schema 0004 of 0004" in result.out
+    assert "schema 0001 of 0001" in result.out
 
 
 def test_what_does_not_answer_is_a_problem_and_says_what_to_do(cli, yahoo, monkeypatch):

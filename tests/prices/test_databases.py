@@ -1,9 +1,9 @@
 """The same migrations, views and queries on SQLite and on a real Postgres."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
-import alembic.command
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -14,21 +14,25 @@ from sqlalchemy import inspect, text
 from stockrnn.settings import Settings
 from stockrnn.store import migrate
 from stockrnn.store.engine import make_engine, reading, writing
-from stockrnn.store.promotions import read_champion, read_promotions
 from stockrnn.store.queries import get_query, list_queries, run_query
 from stockrnn.store.schema import METADATA
-from stockrnn.types import Scope
 
-OLD = (
-    "insert into instruments values ('META', 'XNYS', 'USD', '2024-01-02', '2024-01-02', true)",
+ROWS = (
+    "insert into instruments (ticker, calendar, active, no_data_nights) values ('META', 'XNYS', true, 0)",
     "insert into prices values ('META', '2024-01-02', 1, 2, 0.5, 1.5, 1.5, 100, 'csv', '2024-01-03 00:00:00+00:00')",
 )
+NEXT_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
 
 
-MODEL = """insert into models (model_id, spec, ticker, target, lookback, trained_from, cutoff, seed, epochs, loss,
-windows, weights, weights_sha256, config, data_sha256, versions, trained_at, train_seconds)
-values ('m1', 'tutorial', 'META', 'open', 40, '2019-01-02', '2024-01-02', 0, 100, 0.1,
-1218, '', 'a', '{}', 'b', '{}', '2024-01-03 00:00:00.000000', 1.5)"""
+def upgrade():
+    op.add_column("instruments", sa.Column("sector", sa.String(), server_default="unknown", nullable=False))
+"""
+NEXT_COLUMNS = "instruments.calendar, instruments.sector,"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -46,45 +50,28 @@ def test_the_migrations_make_exactly_what_the_schema_says(engine):
         assert compare_metadata(context, METADATA) == []
 
 
-def test_a_store_of_the_first_schema_is_upgraded_with_its_rows(empty):
-    engine = make_engine(empty)
+@pytest.fixture
+def next_version(tmp_path, monkeypatch):
+    """The SQL folder of a version to come: one migration more, and a view with a column more."""
+    folder = tmp_path / "sql of the next version"
+    shutil.copytree(migrate.sql_folder(), folder)
+    (folder / "migrations" / "versions" / "0002_sector.py").write_text(NEXT_MIGRATION, encoding="utf-8")
+    view = folder / "views" / "price_health.sql"
+    view.write_text(view.read_text(encoding="utf-8").replace("instruments.calendar,", NEXT_COLUMNS), encoding="utf-8")
+    monkeypatch.setattr(migrate, "sql_folder", lambda: folder)
+
+
+def test_a_store_is_upgraded_by_the_next_version_with_its_rows(engine, next_version):
     with writing(engine) as connection:
-        config = migrate._config()
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0001")
-        for statement in OLD:
+        for statement in ROWS:
             connection.execute(text(statement))
+        assert (migrate.current_revision(connection), migrate.head_revision()) == ("0001", "0002")
     migrate.upgrade(engine)
     with reading(engine) as connection:
-        assert migrate.current_revision(connection) == migrate.head_revision()
-        rows = connection.execute(text("select ticker, active, updated_at, no_data_nights from instruments")).all()
-        assert [tuple(row) for row in rows] == [("META", True, None, 0)]
+        assert migrate.current_revision(connection) == "0002"
         assert connection.execute(text("select close from prices")).scalar_one() == 1.5
-        health = run_query(connection, get_query("price_health"), {})
-    assert str(health.rows[0][3]) == "2024-01-02"
-    engine.dispose()
-
-
-def test_the_models_of_a_store_without_promotions_are_taken_as_having_been_in_use(empty):
-    engine = make_engine(empty)
-    with writing(engine) as connection:
-        config = migrate._config()
-        config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "0001")
-        for statement in OLD:
-            connection.execute(text(statement.replace("'csv'", "'simulated'")))
-        alembic.command.upgrade(config, "0003")
-        connection.execute(text(MODEL))
-    migrate.upgrade(engine)
-    scope = Scope(spec="tutorial", target="open", ticker="META", market="simulated")
-    evening = datetime(2024, 1, 2, 22, tzinfo=UTC)
-    with reading(engine) as connection:
-        assert read_champion(connection, scope, as_of=evening, cutoff=date(2024, 1, 2)).model_id == "m1"
-        assert read_champion(connection, scope, as_of=evening - timedelta(days=1), cutoff=date(2024, 1, 2)) is None
-        (decision,) = read_promotions(connection, scope)
-    assert (decision.decision, decision.reason) == ("promoted", "in use before promotions were written down")
-    assert decision.as_of == datetime(2024, 1, 2, tzinfo=UTC)
-    engine.dispose()
+        query = "select ticker, calendar, sector, sessions from price_health"
+        assert tuple(connection.execute(text(query)).one()) == ("META", "XNYS", "unknown", 1)
 
 
 def test_two_that_open_a_new_database_at_once_both_find_it_whole(empty):

@@ -22,7 +22,8 @@ def make_forecast(**changes):
         "forecast_id": "f", "ticker": "META", "target": "open", "spec": "tutorial", "cutoff": CUTOFF,
         "kind": "hindcast", "target_session": date(2024, 1, 5),
         "target_opens_at": datetime(2024, 1, 5, 14, 30, tzinfo=UTC),
-        "model_id": "m", "issued_at": ISSUED, "predicted": 1.0, "naive": 1.0, "last_close": 1.0, "window_sha256": "w",
+        "model_id": "m", "issued_at": ISSUED, "predicted": 1.0, "naive": 1.0, "last_close": 1.0, "drift": 1.0,
+        "moving_average": 1.0, "window_sha256": "w",
     }  # fmt: skip
     return Forecast(**(values | changes))
 
@@ -32,17 +33,19 @@ def ledger(engine):
     """META with a bar of a real source, SIM-A with a simulated one, and a row in each table of the ledger."""
     bar = {"session": CUTOFF, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "observed_at": ISSUED}
     model = {
-        "model_id": "m", "spec": "tutorial", "target": "open", "lookback": 5, "trained_from": CUTOFF,
+        "model_id": "m", "spec": "tutorial", "market": "real", "target": "open", "lookback": 5, "trained_from": CUTOFF,
         "cutoff": CUTOFF,
         "seed": 0, "epochs": 1, "loss": 0.0, "windows": 1, "weights": b"", "weights_sha256": "",
         "config": {},
         "data_sha256": "", "versions": {}, "trained_at": ISSUED, "train_seconds": 0.0,
     }  # fmt: skip
     score = {"actual": 1.0, "error": 0.0, "naive_error": 0.0, "last_close_error": 0.0, "basis": 1.0}
+    score |= {"drift_error": 0.0, "moving_average_error": 0.0}
     night = {"ticker": "META", "target": "open", "spec": "tutorial", "target_session": CUTOFF, "cutoff": CUTOFF}
     with writing(engine) as connection:
         for ticker, source in (("META", "yahoo"), ("SIM-A", "simulated")):
-            connection.execute(instruments.insert(), {"ticker": ticker, "calendar": "XNYS", "active": True})
+            known = {"ticker": ticker, "calendar": "XNYS", "active": True, "no_data_nights": 0}
+            connection.execute(instruments.insert(), known)
             connection.execute(prices.insert(), {"ticker": ticker, "source": source, **bar})
         connection.execute(models.insert(), model)
         write_forecast(connection, make_forecast())

@@ -40,6 +40,8 @@ def make_forecast(*, predicted=1.02, naive=1.0, last_close=0.99, scale=200.0, ba
         "predicted": predicted * scale,
         "naive": naive * scale,
         "last_close": last_close * scale,
+        "drift": naive * scale,
+        "moving_average": naive * scale,
         "window_sha256": "0",
     }
     ends = {name: end * scale for name, end in (bands or {}).items()}
@@ -68,6 +70,7 @@ def make_backtest(*, sessions=21, scale=200.0, lag=0.0, hit_rate=0.48, metrics=N
         "losses": (0.042, 0.0016),
         "created_at": datetime(2020, 2, 1, tzinfo=UTC),
         "forecasts": pd.DataFrame(columns),
+        "verdict": "no better than naive",
         "metrics": metrics
         or {
             spec: mae | {"bias": 0.004 * scale, "directional_accuracy": hit_rate},

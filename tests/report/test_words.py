@@ -29,6 +29,8 @@ def make_forecast(**changes):
         "predicted": 716.30,
         "naive": 713.00,
         "last_close": 716.90,
+        "drift": 713.00,
+        "moving_average": 713.00,
         "window_sha256": "0",
     }
     return Forecast(**(fields | changes))
@@ -53,6 +55,7 @@ def make_backtest(model, naive=None, last_close=None, *, sessions=21, **changes)
         "losses": (0.042, 0.0016),
         "created_at": datetime(2020, 2, 1, tzinfo=UTC),
         "forecasts": pd.DataFrame(prices, index=index),
+        "verdict": "no better than naive",
         "metrics": {"tutorial": model, "naive": naive or {}, "last_close": last_close or {}},
     }
     return Backtest(**(fields | changes))

@@ -132,6 +132,16 @@ def test_weights_that_were_changed_are_named(run_night, make_job, engine):
     assert replay_one(engine, made.forecast_id).differences == ("the stored weights are not those it was made with",)
 
 
+def test_a_number_that_was_taken_out_of_a_forecast_is_named(run_night, make_job, engine):
+    (first,) = evenings(make_job, 1)
+    _, made = run_night(first)
+    with writing(engine) as connection:  # as the owner of the file can
+        connection.exec_driver_sql("drop trigger forecasts_refuses_update")
+        connection.exec_driver_sql("update forecasts set volatility = null")
+    expected = f"volatility: issued None, recomputed {made.volatility}"
+    assert replay_one(engine, made.forecast_id).differences == (expected,)
+
+
 def test_a_price_revised_afterwards_leaves_the_replay_as_it_was(run_night, make_job, engine):
     first, _second = evenings(make_job, 2)
     _, made = run_night(first)

@@ -55,6 +55,7 @@ def make_model() -> Callable[..., Model]:
             "model_id": "META-open-tutorial-1",
             "spec": "tutorial",
             "ticker": "META",
+            "market": "real",
             "target": "open",
             "lookback": 40,
             "trained_from": date(2019, 1, 2),
@@ -95,6 +96,8 @@ def make_forecast() -> Callable[..., Forecast]:
             "predicted": 346.1 + 0.2,
             "naive": 344.5,
             "last_close": 347.12,
+            "drift": 344.75,
+            "moving_average": 343.25,
             "window_sha256": "c" * 64,
         }
         return Forecast(**(values | changes))  # type: ignore[arg-type]
@@ -134,6 +137,7 @@ def make_backtest() -> Callable[..., Backtest]:
             "training_sessions": 1258,
             "windows": 1218,
             "losses": [0.05, 0.1 + 0.2],
+            "verdict": "no better than naive (p = 0.5)",
             "created_at": NOON,
             "forecasts": pd.DataFrame(table, index=sessions),
             "metrics": {

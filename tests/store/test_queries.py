@@ -29,8 +29,8 @@ PARAMETERS = [(query.name, name) for query in list_queries() for name in query.p
 
 
 def make_score(**values):
-    unknown = dict.fromkeys(("drift_error", "moving_average_error", "inside_95", "direction_correct", "pinball"))
-    return Score(**(unknown | {"inside_80": True} | values))
+    unknown = dict.fromkeys(("inside_95", "direction_correct", "pinball"))
+    return Score(**(unknown | {"inside_80": True, "drift_error": 2.0, "moving_average_error": 2.5} | values))
 
 
 @pytest.fixture

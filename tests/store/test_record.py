@@ -26,7 +26,7 @@ def make_score(forecast_id, *, scored_at=NOON, error=1.0, **changes):
         "actual": 340.0,
         "naive_error": 2.0,
         "last_close_error": -1.0,
-        "drift_error": None,
+        "drift_error": 0.25,
         "moving_average_error": 0.5,
         "inside_80": True,
         "inside_95": None,
@@ -67,8 +67,7 @@ def test_the_live_record_holds_what_was_scored_and_what_was_missed(ledger):
     assert record.errors["session"].to_list() == [pd.Timestamp("2024-01-04"), pd.Timestamp("2024-01-05")]
     first = record.errors.iloc[0]
     assert (first["predicted"], first["naive"], first["last_close"], first["scale"]) == (4.0, 2.0, -1.0, 347.12)
-    assert pd.isna(first["drift"])
-    assert first["moving_average"] == 0.5
+    assert (first["drift"], first["moving_average"]) == (0.25, 0.5)
     assert (first["inside_80"], first["direction_correct"]) == (1.0, 0.0)
     assert pd.isna(first["inside_95"])
 

@@ -100,6 +100,8 @@ def test_a_live_forecast_may_be_issued_until_the_last_moment_in_any_time_zone(en
         ({"cutoff": date(2024, 1, 5)}, "cutoff_before_target"),
         ({"model_id": "nosuch"}, "FOREIGN KEY"),
         ({"ticker": "NOSUCH"}, "FOREIGN KEY"),
+        ({"drift": None}, "NOT NULL .*drift"),
+        ({"moving_average": None}, "NOT NULL .*moving_average"),
     ],
 )
 def test_a_forecast_that_breaks_a_rule_is_refused(engine, save, make_forecast, changes, rule):
@@ -211,6 +213,14 @@ def test_a_run_is_logged_when_it_starts_and_when_it_ends(engine):
     assert load(engine, read_last_run) == replace(begun, state="failed", ended_at=OPEN, error="META: no prices")
     with reading(engine) as connection:
         assert connection.scalars(select(runs.c.state).order_by(runs.c.run_id)).all() == ["running", "failed"]
+
+
+def test_a_run_that_was_stopped_by_a_signal_ends_as_cancelled(engine):
+    with writing(engine) as connection:
+        start(connection, "r1")
+        write_run_end(connection, "r1", state="cancelled", ended_at=OPEN, error="stopped by SIGTERM")
+    run = load(engine, read_last_run)
+    assert (run.state, run.ended_at, run.error) == ("cancelled", OPEN, "stopped by SIGTERM")
 
 
 def test_a_run_ends_in_a_state_that_exists(engine):
