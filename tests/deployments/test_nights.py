@@ -1,6 +1,5 @@
 """Nights on a real server through a real worker: by schedule and by hand, into SQLite and Postgres, late, killed."""
 
-import json
 import os
 import signal
 import sqlite3
@@ -10,20 +9,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from postgres_server import run_postgres
 from prefect_api import ask, look, send, wait_for_end
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 PASSWORD = "s3cret-and-l0ng"  # noqa: S105  # of a server that takes any
 NIGHT = {"tickers": ["SIM-A", "SIM-B"], "source": "simulated", "as_of": "2012-03-30T22:00:00+00:00"}
+CLOSE = timedelta(seconds=6)  # to the moment of a schedule: longer than the server takes to make its runs anew
 FORECASTS = "select ticker, spec, kind, cast(target_session as text), predicted, lower_80, model_id from forecasts"
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    with run_postgres(tmp_path_factory.getbasetemp().parent) as server:
-        yield server
 
 
 @pytest.fixture
@@ -33,7 +26,7 @@ def deployment(deployed):
     (schedule,) = found["schedules"]
     yield found
     kept = {"schedule": schedule["schedule"], "parameters": schedule["parameters"]}
-    send(deployed, "PATCH", f"deployments/{found['id']}/schedules/{schedule['id']}", **kept)
+    send(deployed, "PATCH", f"deployments/{found['id']}/schedules/{schedule['id']}", kept)
 
 
 def wait_for_scheduled(server, *, seconds=60):
@@ -61,45 +54,38 @@ def names_of_tasks(server, run_id):
 
 @pytest.mark.slow
 def test_the_schedule_and_a_hand_give_the_same_forecasts_in_sqlite_and_postgres(
-    deployed, deployment, start_worker, stop, postgres
+    working, deployment, start_worker, postgres
 ):
     # by its schedule, moved close, into SQLite
-    home = deployed.folder / "scheduled"
-    worker = start_worker(STOCKRNN_HOME=str(home))
-    moment = datetime.now(UTC) + timedelta(seconds=12)
-    close = {"interval": 86400, "anchor_date": moment.isoformat(), "timezone": "UTC"}
+    close = {"interval": 86400, "anchor_date": (datetime.now(UTC) + CLOSE).isoformat(), "timezone": "UTC"}
     (schedule,) = deployment["schedules"]
     send(
-        deployed,
+        working,
         "PATCH",
         f"deployments/{deployment['id']}/schedules/{schedule['id']}",
-        schedule=close,
-        parameters=NIGHT | {"sessions_only": True},
+        {"schedule": close, "parameters": NIGHT | {"sessions_only": True}},
     )
-    run = wait_for_end(deployed, wait_for_scheduled(deployed)["id"])
-    assert (run["state_type"], run["state"]["message"]) == ("COMPLETED", "2 of 2 tickers done")
-    scheduled = read(f"sqlite:///{home / 'stockrnn.db'}")
+    # meanwhile by hand, into Postgres
+    url = postgres.make(empty=True, password=PASSWORD)
+    start_worker("postgres", STOCKRNN_HOME=str(working.folder / "reports"), STOCKRNN_DATABASE_URL=url)
+    by_hand = working.start_night(NIGHT, queue="postgres")
+    ended = [wait_for_end(working, run) for run in (wait_for_scheduled(working)["id"], by_hand)]
+    done = ("COMPLETED", "2 of 2 tickers done")
+    assert [(run["state_type"], run["state"]["message"]) for run in ended] == [done, done]
+    scheduled = read(f"sqlite:///{working.home / 'stockrnn.db'}")
     assert [row[:4] for row in scheduled] == [
         ("SIM-A", "tutorial", "live", "2012-04-02"), ("SIM-B", "tutorial", "live", "2012-04-02")
     ]  # fmt: skip
-    stop(worker)
-
-    # by hand, into Postgres
-    url = postgres.make(empty=True, password=PASSWORD)
-    worker = start_worker(STOCKRNN_HOME=str(deployed.folder / "reports"), STOCKRNN_DATABASE_URL=url)
-    options = [word for name, value in NIGHT.items() for word in ("-p", f"{name}={json.dumps(value)}")]
-    assert "Completed" in deployed.prefect("deployment", "run", "nightly/nightly", *options, "--watch")
     assert read(url) == scheduled
-    keys = {one["key"] for one in ask(deployed, "artifacts/filter")}
-    assert keys >= {"forecast-sim-a", "forecast-sim-b", "forecasts", "night", "progress"}
-    check_that_nothing_holds_the_password(deployed, url)
-    stop(worker)
+    keys = {one["key"] for one in ask(working, "artifacts/filter", flow_runs={"id": {"any_": [by_hand]}})}
+    assert keys == {"forecast-sim-a", "forecast-sim-b", "forecasts", "night", "progress"}
+    check_that_nothing_holds_the_password(working, url)
 
 
 def check_that_nothing_holds_the_password(server, url):
     """Look for it in all logs, in everything Prefect stores, and in every row of every table."""
-    places = {path.name: path.read_bytes() for path in server.folder.glob("*.log")}
-    with closing(sqlite3.connect(server.folder / "prefect" / "prefect.db")) as connection:
+    places = {path.name: path.read_bytes() for path in (server.log, *server.folder.glob("*.log"))}
+    with closing(sqlite3.connect(server.database)) as connection:
         places["prefect"] = "\n".join(connection.iterdump()).encode(errors="replace")
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
@@ -112,39 +98,32 @@ def check_that_nothing_holds_the_password(server, url):
     assert [name for name, content in places.items() if PASSWORD.encode() in content] == []
 
 
-@pytest.mark.slow
-def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(deployed, deployment, start_worker, stop, request):
-    if not request.config.getoption("--all-nights"):
-        pytest.skip("tests/flows/test_trainers.py has it without a worker; with --all-nights it runs here, too")
+@pytest.mark.exhaustive
+def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(deployed, deployment, start_worker, tmp_path):
     found = {}
     for runner in ("single", "dask"):
-        home = deployed.folder / runner
-        worker = start_worker(STOCKRNN_HOME=str(home), STOCKRNN_TASK_RUNNER=runner, STOCKRNN_PROCESSES="2")
-        run = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
-        assert wait_for_end(deployed, run["id"])["state_type"] == "COMPLETED"
-        found[runner] = read(f"sqlite:///{home / 'stockrnn.db'}")
-        stop(worker)
+        start_worker(runner, STOCKRNN_TASK_RUNNER=runner, STOCKRNN_PROCESSES="2")
+        run = deployed.start_night(NIGHT, queue=runner, home=tmp_path / runner)
+        assert wait_for_end(deployed, run)["state_type"] == "COMPLETED"
+        found[runner] = read(f"sqlite:///{tmp_path / runner / 'stockrnn.db'}")
     assert found["dask"] == found["single"]
-    assert names_of_tasks(deployed, run["id"]) >= {
+    assert names_of_tasks(deployed, run) >= {
         "SIM-A: tutorial, retrain: train", "SIM-B: tutorial, retrain: train", "SIM-B: tutorial, backtest: train",
         "SIM-A: tutorial, forecast", "SIM-B: report", "publish",
     }  # fmt: skip
 
 
 @pytest.mark.slow
-def test_nights_that_waited_for_a_worker_become_one(deployed, deployment, start_worker):
-    late = [datetime.now(UTC) - timedelta(days=days) for days in (2, 1)]
+def test_nights_that_waited_for_a_worker_become_one(working, tmp_path):
+    night = NIGHT | {"tickers": ["SIM-A"], "sessions_only": True}
+    late = [(datetime.now(UTC) - timedelta(days=days)).isoformat() for days in (2, 1)]
     runs = [
-        ask(
-            deployed,
-            f"deployments/{deployment['id']}/create_flow_run",
-            parameters=NIGHT | {"tickers": ["SIM-A"], "sessions_only": True},
-            state={"type": "SCHEDULED", "state_details": {"scheduled_time": moment.isoformat()}},
+        working.start_night(
+            night, home=tmp_path, state={"type": "SCHEDULED", "state_details": {"scheduled_time": moment}}
         )
         for moment in late
     ]
-    start_worker(STOCKRNN_HOME=str(deployed.folder / "late"))
-    ended = [wait_for_end(deployed, run["id"])["state"] for run in runs]
+    ended = [wait_for_end(working, run)["state"] for run in runs]
     assert {state["type"] for state in ended} == {"COMPLETED"}
     assert sorted(state["name"] for state in ended) == ["Completed", "Skipped"]
     (said,) = [state["message"] for state in ended if state["name"] == "Skipped"]
@@ -162,34 +141,26 @@ def kill_all_of(home):
     return killed
 
 
-@pytest.mark.slow
-def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(
-    deployed, deployment, start_worker, stop, request
-):
-    if not request.config.getoption("--all-nights"):
-        pytest.skip("waits for minutes; run with --all-nights")
-    slow = {"epochs": 100_000}  # long enough to be killed in
+@pytest.mark.exhaustive
+def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(deployed, start_worker):
     home, undisturbed = deployed.folder / "killed", deployed.folder / "undisturbed"
-    worker = start_worker(STOCKRNN_HOME=str(home))
-    run = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT | slow)
+    worker = start_worker("killed", STOCKRNN_HOME=str(home))
+    run = deployed.start_night(NIGHT | {"epochs": 100_000}, queue="killed")  # long enough to be killed in
     deadline = time.monotonic() + 120
-    while "SIM-A: tutorial, retrain" not in names_of_tasks(deployed, run["id"]):
+    while "SIM-A: tutorial, retrain" not in names_of_tasks(deployed, run):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     time.sleep(35)  # one sign of life
     assert kill_all_of(home) > 2  # the worker, the run, its training
     killed = time.monotonic()
     worker.wait()
-    worker = start_worker(STOCKRNN_HOME=str(home))
-    again = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
-    ended = wait_for_end(deployed, run["id"], seconds=240)
+    start_worker("killed", STOCKRNN_HOME=str(home))
+    again = deployed.start_night(NIGHT, queue="killed")
+    ended = wait_for_end(deployed, run, seconds=240)
     assert ended["state_type"] == "CRASHED"
     print(f"shown as crashed after {time.monotonic() - killed:.0f} s: {ended['state']['message']}")
-    assert wait_for_end(deployed, again["id"], seconds=240)["state_type"] == "COMPLETED"
+    assert wait_for_end(deployed, again, seconds=240)["state_type"] == "COMPLETED"
     print(f"the next run had ended after {time.monotonic() - killed:.0f} s")
-    found = read(f"sqlite:///{home / 'stockrnn.db'}")
-    stop(worker)
-    start_worker(STOCKRNN_HOME=str(undisturbed))
-    alone = ask(deployed, f"deployments/{deployment['id']}/create_flow_run", parameters=NIGHT)
-    assert wait_for_end(deployed, alone["id"])["state_type"] == "COMPLETED"
-    assert found == read(f"sqlite:///{undisturbed / 'stockrnn.db'}")
+    alone = deployed.start_night(NIGHT, queue="killed", home=undisturbed)
+    assert wait_for_end(deployed, alone)["state_type"] == "COMPLETED"
+    assert read(f"sqlite:///{home / 'stockrnn.db'}") == read(f"sqlite:///{undisturbed / 'stockrnn.db'}")

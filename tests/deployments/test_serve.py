@@ -6,8 +6,11 @@ import sys
 import time
 from contextlib import closing
 
+import prefect_server
 import pytest
 from prefect_api import NAMES, ask, look
+
+NIGHT = {"tickers": ["SIM-A"], "source": "simulated", "as_of": "2012-03-30T22:00:00+00:00"}
 
 
 def serve(folder, environment):
@@ -33,28 +36,28 @@ def wait_for(what, *, seconds, process, log):
     raise AssertionError(f"it took more than {seconds} s: {log.read_text()}")
 
 
+def look_ended(server, run_id):
+    (run,) = ask(server, "flow_runs/filter", flow_runs={"id": {"any_": [run_id]}})
+    return run["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} and run
+
+
 @pytest.mark.slow
-def test_one_process_serves_all_deployments_and_runs_what_is_started_by_hand(server, stop):
+def test_one_process_serves_all_deployments_and_runs_what_is_started_by_hand(server):
     home = server.folder / "served"
     process = serve(server.folder, server.environment | {"STOCKRNN_HOME": str(home)})
     log = server.folder / "serve.log"
     try:
-        found = wait_for(
-            lambda: len(look(server)) == len(NAMES) and look(server), seconds=90, process=process, log=log
-        )
+        wait_for(lambda: "are being served" in log.read_text(), seconds=90, process=process, log=log)
+        found = look(server)
         assert set(found) == NAMES
         (night,) = found["nightly/nightly"]["schedules"]
         assert (night["slug"], night["parameters"]) == ("after-the-close", {"sessions_only": True})
-        parameters = {"tickers": ["SIM-A"], "source": "simulated", "as_of": "2012-03-30T22:00:00+00:00"}
-        run = ask(server, f"deployments/{found['nightly/nightly']['id']}/create_flow_run", parameters=parameters)
-
-        def ended():
-            (now,) = ask(server, "flow_runs/filter", flow_runs={"id": {"any_": [run["id"]]}})
-            return now["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} and now
-
-        assert wait_for(ended, seconds=180, process=process, log=log)["state_type"] == "COMPLETED"
+        # a queue without a worker, where other tests have deployed to a pool
+        run = server.start_night(NIGHT, queue="nobody's")
+        ended = wait_for(lambda: look_ended(server, run), seconds=180, process=process, log=log)
+        assert ended["state_type"] == "COMPLETED"
     finally:
-        stop(process)
+        prefect_server.stop(process)
     with closing(sqlite3.connect(home / "stockrnn.db")) as connection:
         forecasts = connection.execute("select ticker, kind, target_session from forecasts").fetchall()
     assert forecasts == [("SIM-A", "live", "2012-04-02")]

@@ -75,17 +75,10 @@ def browser(server, tmp_path_factory, request):
 
 
 @pytest.fixture(scope="module")
-def nights(deployed):
+def nights(working):
     """Run a night of two tickers, then one with a ticker that is not there; return their runs."""
-    worker = deployed.start("worker", "start", "--pool", "stockrnn", "--type", "process", STOCKRNN_HOME="ui")
-    deployment = look(deployed)["nightly/nightly"]["id"]
-    runs = []
-    for parameters in (NIGHT, WITH_A_BAD_ONE):
-        run = ask(deployed, f"deployments/{deployment}/create_flow_run", parameters=parameters)
-        runs.append(wait_for_end(deployed, run["id"]))
-    yield runs
-    worker.terminate()
-    worker.wait()
+    home = working.folder / "ui"
+    return [wait_for_end(working, working.start_night(night, home=home)) for night in (NIGHT, WITH_A_BAD_ONE)]
 
 
 def artifact(server, run, key):
