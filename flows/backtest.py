@@ -6,12 +6,12 @@ from typing import Annotated
 from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
-from stockrnn.sources.registry import get_source
 
 from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
 from stockrnn.models.registry import choose_specs
 from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
+from stockrnn.sources.registry import get_source
 from stockrnn.steps import backtest as step
 from stockrnn.steps.describe import describe_backtested
 from stockrnn.steps.planning import begin_trainings

@@ -9,8 +9,6 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
-from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName, get_source
-from stockrnn.sources.source import Source
 
 from flows.artifacts import publish_night, show_progress
 from flows.batch import explaining, logged, name_run, opened_store
@@ -19,6 +17,8 @@ from stockrnn.errors import StockrnnError
 from stockrnn.models.registry import choose_specs
 from stockrnn.night import Night, run_night
 from stockrnn.settings import load_settings
+from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName, get_source
+from stockrnn.sources.source import Source
 from stockrnn.steps.run import Run
 from stockrnn.steps.tickers import choose_tickers, had_session
 from stockrnn.store.engine import reading

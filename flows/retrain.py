@@ -4,12 +4,12 @@ from functools import partial
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from stockrnn.sources.registry import get_source
 
 from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
 from stockrnn.models.registry import choose_specs
 from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
+from stockrnn.sources.registry import get_source
 from stockrnn.steps import retrain as step
 from stockrnn.steps.planning import begin_trainings
 from stockrnn.steps.run import Job

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -15,8 +15,7 @@ T = TypeVar("T")
 
 def run_as_task(name: str, label: str, work: Callable[[], T], /) -> T:
     """Run a step as a task called `name`, and `label` in the UI, such as `META: tutorial, forecast`."""
-    result: T = _make_task(name)(label, work)
-    return result
+    return cast("T", _make_task(name)(label, work))
 
 
 @cache

@@ -2,11 +2,11 @@
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 
 from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
 from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
+from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 from stockrnn.steps import feed as step
 from stockrnn.steps.run import Job
 from stockrnn.steps.tickers import choose_tickers

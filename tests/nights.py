@@ -55,8 +55,7 @@ class Batch:
         feed = Feed(SOURCE, self.client.fetch, pause=self.pauses.append)
         done = {}
         for ticker in tickers:
-            job = Run(settings=self.settings, engine=engine, as_of=as_of, now=now
-            ).job(ticker, "tutorial")
+            job = Run(settings=self.settings, engine=engine, as_of=as_of, now=now).job(ticker, "tutorial")
             try:
                 done[ticker] = feed.update(job, full=full)
             except StockrnnError as error:

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from inline import retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, SMALL, evening
-from inline import update_simulated
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.steps.forecast import forecast_next

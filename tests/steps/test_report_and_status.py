@@ -3,9 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from inline import backtest_holdout, retrain_if_due
+from inline import backtest_holdout, retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, evening
-from inline import update_simulated
 
 from stockrnn.errors import NothingToReportError
 from stockrnn.report import png
