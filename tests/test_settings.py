@@ -6,6 +6,7 @@ from pydantic import SecretStr, ValidationError
 from stockrnn.errors import SettingsError, UnknownSpecError
 from stockrnn.models.price import PriceSpec
 from stockrnn.models.quantile import QuantileSpec
+from stockrnn.models.registry import get_spec, nightly_specs, read_specs
 from stockrnn.settings import SETTINGS_FILE, load_settings
 from stockrnn.types import Network
 
@@ -21,13 +22,13 @@ def test_without_a_file_the_defaults_are_the_designs():
     assert settings.database_url is None
     assert settings.tickers == ()
     assert (settings.target, settings.spec, settings.seed) == ("open", "quantile", 0)
-    assert settings.nightly_specs == ("quantile", "tutorial")
+    assert nightly_specs(settings) == ("quantile", "tutorial")
     assert settings.missed_after_hours == 12
-    assert sorted(settings.specs) == ["quantile", "tutorial"]
+    assert sorted(read_specs(settings)) == ["quantile", "tutorial"]
 
 
 def test_the_spec_tutorial_is_the_tutorials_model():
-    tutorial = load_settings().get_spec("tutorial")
+    tutorial = get_spec(load_settings(), "tutorial")
     assert tutorial.network == Network(
         lookback=40, layers=4, units=45, dropout=0.2, batch_size=32, learning_rate=0.001
     )
@@ -35,21 +36,21 @@ def test_the_spec_tutorial_is_the_tutorials_model():
 
 
 def test_the_tutorial_is_trained_from_scratch_each_week_and_warm_in_between_the_house_model_each_week():
-    tutorial, quantile = (load_settings().get_spec(name) for name in ("tutorial", "quantile"))
+    tutorial, quantile = (get_spec(load_settings(), name) for name in ("tutorial", "quantile"))
     assert (tutorial.every, tutorial.mode, tutorial.max_age) == ("night", "warm", "week")
     assert (quantile.every, quantile.mode) == ("week", "full")
 
 
 def test_a_partly_set_house_spec_keeps_its_kind_and_its_other_defaults():
     write("[specs.quantile]\nmembers = 5\n[specs.mine]\nkind = 'quantile'\nunits = 8\n")
-    settings = load_settings()
-    assert (settings.specs["quantile"].members, settings.specs["quantile"].units) == (5, 32)
-    assert (settings.specs["mine"].kind, settings.specs["mine"].members) == ("quantile", 3)
+    specs = read_specs(load_settings())
+    assert (specs["quantile"].members, specs["quantile"].units) == (5, 32)
+    assert (specs["mine"].kind, specs["mine"].members) == ("quantile", 3)
 
 
 def test_a_night_works_on_the_nightly_specs_that_of_the_settings_first():
     write("spec = 'tutorial'\n[specs.mine]\n[specs.idle]\nnightly = false\n")
-    assert load_settings().nightly_specs == ("tutorial", "mine", "quantile")
+    assert nightly_specs(load_settings()) == ("tutorial", "mine", "quantile")
 
 
 def test_the_file_in_the_working_folder_is_read():
@@ -57,8 +58,8 @@ def test_the_file_in_the_working_folder_is_read():
     settings = load_settings()
     assert settings.home == Path("elsewhere")
     assert settings.tickers == ("META", "BRK-B")
-    assert settings.get_spec(settings.spec) == PriceSpec(units=8, every=3)
-    assert settings.get_spec("tutorial") == PriceSpec()
+    assert get_spec(settings, settings.spec) == PriceSpec(units=8, every=3)
+    assert get_spec(settings, "tutorial") == PriceSpec()
 
 
 def test_the_environment_wins_over_the_file_and_an_argument_over_both(monkeypatch):
@@ -71,9 +72,9 @@ def test_the_environment_wins_over_the_file_and_an_argument_over_both(monkeypatc
 
 def test_a_nested_variable_changes_one_value_and_keeps_the_others(monkeypatch):
     monkeypatch.setenv("STOCKRNN_SPECS__TUTORIAL__EPOCHS", "5")
-    assert load_settings().specs == {"quantile": QuantileSpec(), "tutorial": PriceSpec(epochs=5)}
+    assert read_specs(load_settings()) == {"quantile": QuantileSpec(), "tutorial": PriceSpec(epochs=5)}
     write("[specs.tutorial]\nunits = 10\nepochs = 7\n[specs.deep]\nlayers = 6\n")
-    assert load_settings().specs == {
+    assert read_specs(load_settings()) == {
         "quantile": QuantileSpec(),
         "tutorial": PriceSpec(epochs=5, units=10),
         "deep": PriceSpec(layers=6),
@@ -106,12 +107,17 @@ def test_tickers_in_the_environment_are_separated_by_commas_or_spaces(monkeypatc
         ("seed = -1", "seed"),
         ("seed = 4294967296", "seed"),
         ('target = "volume"', "target: .*'adj_close'"),
+        ("specs.tutorial = 5", "specs.tutorial is 5; expected a table"),
+        ('[specs.tutorial]\nkind = "quantile"', "specs.tutorial is of kind price; give .* another name"),
+        ('[specs.mine]\nkind = "magic"', "no kind of model 'magic'; known: price, quantile"),
+        ('[specs.mine]\ncell = "magic"', "specs.mine.cell: .*no cell 'magic'; known: lstm"),
+        ("[specs.quantile]\nmost_windows = 100", "specs.quantile.most_windows is called max_windows now"),
     ],
 )
 def test_what_is_not_allowed_in_the_file_is_refused_by_name(text, named):
     write(text)
     with pytest.raises(SettingsError, match=named) as refused:
-        load_settings()
+        read_specs(load_settings())
     assert refused.value.exit_code == 2
     assert "\n" not in str(refused.value)
 
@@ -129,7 +135,7 @@ def test_what_is_not_allowed_in_the_file_is_refused_by_name(text, named):
 def test_what_is_not_allowed_in_the_environment_is_refused_by_name(monkeypatch, name, value, named):
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=named):
-        load_settings()
+        read_specs(load_settings())
 
 
 def test_every_problem_is_named_at_once():
@@ -149,7 +155,7 @@ def test_an_unknown_spec_is_refused_with_those_that_exist():
     with pytest.raises(
         UnknownSpecError, match=r"no spec 'big'; known: quantile, small, tutorial; define it as \[specs\.big\]"
     ):
-        load_settings().get_spec("big")
+        get_spec(load_settings(), "big")
 
 
 def test_the_database_url_never_appears_in_what_is_printed(monkeypatch):
@@ -169,7 +175,7 @@ def test_settings_and_specs_do_not_change(settings):
     with pytest.raises(ValidationError, match="frozen"):
         settings.seed = 1
     with pytest.raises(ValidationError, match="frozen"):
-        settings.get_spec("tutorial").epochs = 1
+        get_spec(settings, "tutorial").epochs = 1
 
 
 def test_a_misspelt_variable_is_refused_instead_of_ignored(monkeypatch):

@@ -1,7 +1,7 @@
 """Kind `price`: one model per ticker, which forecasts one price from scaled prices of the target; the tutorial's."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -56,7 +56,7 @@ class PriceModel:
     def to_config(self) -> dict[str, Any]:
         """Return the network's shape, the scaler and the sessions that it was fitted on."""
         return {
-            "network": asdict(self.network),
+            "network": self.network.to_json(),
             "scaler": self.scaler.to_json(),
             "scaled_on": list(self.scaled_on),
         }

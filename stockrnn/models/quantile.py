@@ -4,7 +4,7 @@ A regression of the median, and the mean of several networks of different seeds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -61,7 +61,7 @@ class QuantileModel:
 
     def to_config(self) -> dict[str, Any]:
         """Return the networks' shape, how many there are, and the regression."""
-        return {"network": asdict(self.network), "members": len(self.members), "median": self.median.to_json()}
+        return {"network": self.network.to_json(), "members": len(self.members), "median": self.median.to_json()}
 
     def forecast_next(self, bars: pd.DataFrame, *, target: Target, days_ahead: int) -> Prediction | None:
         """Forecast quantiles; their middle is the forecast. See `Forecaster`."""

@@ -1,7 +1,7 @@
 """The shape of a recurrent network."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 
@@ -36,7 +36,11 @@ class Network:
     learning_rate: float
     levels: tuple[float, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` needs."""
+        return {**asdict(self), "levels": list(self.levels)}
+
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Rebuild the network whose `dataclasses.asdict` went through JSON, which has lists for tuples."""
+        """Rebuild the network that `to_json` described."""
         return cls(**{**document, "levels": tuple(document["levels"])})

@@ -88,7 +88,7 @@ def test_an_open_moves_less_than_a_close_and_the_unit_says_so():
 def test_the_newest_windows_alone_are_those_of_all():
     whole, newest = make(), make(newest=3)
     assert len(newest.x) == len(newest.sessions) == 3
-    for name in ("x", "context", "unit", "base"):
+    for name in ("x", "context", "scale", "reference_price"):
         assert (getattr(newest, name) == getattr(whole, name)[-3:]).all()
 
 

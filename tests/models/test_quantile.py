@@ -8,8 +8,8 @@ from stockrnn.errors import HoldoutError
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models.features import make_targets
-from stockrnn.models.quantile import fit_quantile_model, make_windows_of
-from stockrnn.models.spec import QUANTILE_LEVELS, QuantileSpec
+from stockrnn.models.quantile import QUANTILE_LEVELS, QuantileSpec
+from stockrnn.models.quantile_examples import make_windows_of
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 
 SESSIONS = load_calendar("XNYS", through_year=2017).sessions(FIRST_SESSION, pd.Timestamp("2016-12-30").date())
@@ -26,13 +26,13 @@ def simulate(ticker, *, through="2016-12-30"):
 
 def make_pair(ticker, *, target="close", **options):
     bars = simulate(ticker, **options)
-    inputs = make_windows_of(bars, SPEC, target=target)
+    inputs = make_windows_of(bars, lookback=SPEC.lookback, target=target)
     return inputs, make_targets(bars, inputs, target=target)
 
 
 def fit(seed=0, tickers=("SIM-A", "SIM-B"), spec=SPEC, **options):
     universe = {ticker: simulate(ticker, through=CUTOFF) for ticker in tickers}
-    return fit_quantile_model(spec, universe, **({"target": "close", "seed": seed} | options))
+    return spec.fit(universe, **({"target": "close", "seed": seed} | options))
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,9 @@ def test_the_networks_differ_and_their_mean_counts(model):
     assert any((one != two).any() for one, two in zip(*model.members, strict=True))
     inputs, _ = make_pair("SIM-A")
     each = [
-        type(model)(network=model.network, line=model.line, members=(member,), windows=0, losses=()).predict_returns(
-            inputs
-        )
+        type(model)(
+            network=model.network, median=model.median, members=(member,), windows=0, losses=()
+        ).predict_returns(inputs)
         for member in model.members
     ]
     assert model.predict_returns(inputs) == pytest.approx(np.mean(each, axis=0), rel=1e-9, abs=1e-12)
@@ -111,13 +111,13 @@ def test_too_short_a_history_is_not_forecast(model):
 
 def test_nothing_after_the_cutoff_was_looked_at(model):
     again = fit()  # from the same bars, cut there
-    assert again.line == model.line
+    assert again.median == model.median
     assert again.losses == model.losses
     blind = {}
     for ticker in ("SIM-A", "SIM-B"):
         bars = simulate(ticker)
         blind[ticker] = bars.assign(close=bars["close"].where(bars.index <= CUTOFF)).loc[:CUTOFF]
-    assert fit_quantile_model(SPEC, blind, target="close", seed=0).losses == model.losses
+    assert SPEC.fit(blind, target="close", seed=0).losses == model.losses
 
 
 def test_the_newest_sessions_are_held_back_from_the_training(model):
@@ -129,7 +129,7 @@ def test_of_a_short_history_a_fifth_is_held_back():
     short = {"SIM-A": simulate("SIM-A", through="2011-12-30")}
     _, answers = make_pair("SIM-A", through="2011-12-30")
     known = np.isfinite(answers).sum()
-    assert fit_quantile_model(SPEC, short, target="close", seed=0).windows == known - known // 5
+    assert SPEC.fit(short, target="close", seed=0).windows == known - known // 5
 
 
 def test_of_many_windows_a_sample_is_drawn_evenly_from_the_tickers():
@@ -140,9 +140,9 @@ def test_of_many_windows_a_sample_is_drawn_evenly_from_the_tickers():
     assert fit(spec=spec, seed=1).losses != model.losses
 
 
-def test_a_warm_training_goes_on_from_the_weights_and_keeps_the_line(model):
-    warm = fit(start=model)
-    assert warm.line == model.line
+def test_a_warm_training_goes_on_from_the_weights_and_keeps_the_regression(model):
+    warm = fit(parent=model)
+    assert warm.median == model.median
     assert [len(losses) for losses in warm.losses] == [1, 1]
     assert warm.losses[0][0] < model.losses[0][0] + 0.002  # where a fresh one begins is worse than where it goes on
     moved = [np.abs(a - b).max() for a, b in zip(warm.members[0], model.members[0], strict=True)]
@@ -151,4 +151,4 @@ def test_a_warm_training_goes_on_from_the_weights_and_keeps_the_line(model):
 
 def test_too_short_a_history_says_what_is_missing():
     with pytest.raises(HoldoutError, match="windows of 1 tickers are too few"):
-        fit_quantile_model(SPEC, {"SIM-A": simulate("SIM-A", through="2010-12-31")}, target="close", seed=0)
+        SPEC.fit({"SIM-A": simulate("SIM-A", through="2010-12-31")}, target="close", seed=0)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from stockrnn.models.spec import PriceSpec
+from stockrnn.models.price import PriceSpec
 from stockrnn.networks import fit_network, make_examples, predict_network
 from stockrnn.networks.compiled import compile_network
 from stockrnn.networks.examples import shuffled_batches
@@ -91,7 +91,7 @@ def test_memory_does_not_grow_with_the_number_of_tickers():
         "import resource\n"
         "import numpy as np\n"
         "from stockrnn.networks import fit_network, make_examples\n"
-        "from stockrnn.models.spec import PriceSpec\n"
+        "from stockrnn.models.price import PriceSpec\n"
         "page = resource.getpagesize()\n"
         "for ticker in range(20):\n"
         "    rng = np.random.default_rng(ticker)\n"

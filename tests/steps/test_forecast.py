@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from inline import retrain_if_due
+from inline import retrain_if_due, update_simulated
 from scenario import evening
 
 from stockrnn.errors import ModelMissingError
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.steps.forecast import decide_kind, forecast_next
-from stockrnn.steps.import_prices import import_prices, update_simulated
+from stockrnn.steps.import_prices import import_prices
 from stockrnn.store.engine import reading
 
 OPENS = datetime(2024, 1, 5, 14, 30, tzinfo=UTC)

@@ -63,6 +63,7 @@ def test_a_forecast_from_before_a_split_is_drawn_in_the_shares_of_the_prices_bes
         bars[["open", "high", "low", "close", "adj_close"]] /= 4
         options = {"calendar": "XNYS", "currency": None, "source": "simulated", "observed_at": NOW}
         write_bars(connection, job.ticker, Bars(frame=bars), **options)
+    job.run.forget(job.ticker)
     drawn = {}
     monkeypatch.setattr(png, "draw_report", lambda _, **shown: drawn.update(shown))
     write_report(job)
