@@ -16,9 +16,7 @@ from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.training.requests import fit_request
 
-LATER_TRIAL = SMALL_QUANTILE.model_copy(
-    update={"trial_sessions": 30}
-)  # so long that its model knows nothing of March
+LATER_TRIAL = SMALL_QUANTILE.model_copy(update={"trial_sessions": 30})  # its model knows nothing of March
 PAIR = ("SIM-A", "SIM-B")
 IDLE = {"nightly": False}
 

@@ -66,12 +66,7 @@ def test_the_networks_differ_and_their_mean_counts(model):
     assert len(model.members) == len(model.losses) == 2
     assert any((one != two).any() for one, two in zip(*model.members, strict=True))
     inputs, _ = make_pair("SIM-A")
-    each = [
-        type(model)(
-            network=model.network, median=model.median, members=(member,), windows=0, losses=()
-        ).predict_returns(inputs)
-        for member in model.members
-    ]
+    each = [replace(model, members=(member,)).predict_returns(inputs) for member in model.members]
     assert model.predict_returns(inputs) == pytest.approx(np.mean(each, axis=0), rel=1e-9, abs=1e-12)
 
 
