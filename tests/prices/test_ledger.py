@@ -33,8 +33,8 @@ def ledger(engine):
     """META with a bar of a real source, SIM-A with a simulated one, and a row in each table of the ledger."""
     bar = {"session": CUTOFF, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "observed_at": ISSUED}
     model = {
-        "model_id": "m", "spec": "tutorial", "market": "real", "target": "open", "lookback": 5, "trained_from": CUTOFF,
-        "cutoff": CUTOFF,
+        "model_id": "m", "spec": "tutorial", "market": "real", "target": "open", "lookback": 5,
+        "trained_from": CUTOFF, "cutoff": CUTOFF,
         "seed": 0, "epochs": 1, "loss": 0.0, "windows": 1, "weights": b"", "weights_sha256": "",
         "config": {},
         "data_sha256": "", "versions": {}, "trained_at": ISSUED, "train_seconds": 0.0,
