@@ -9,6 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
+
+import stockrnn
 
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
@@ -63,6 +66,10 @@ def test_migrations_views_and_queries_travel_in_the_wheel(installed):
     assert packed.read_bytes() == here.read_bytes()
 
 
+def test_the_wheel_says_that_its_types_can_be_checked(installed):
+    assert (installed / "stockrnn" / "py.typed").is_file()
+
+
 def test_the_wheel_has_the_command(installed):
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "stockrnn = stockrnn.cli:main" in entry_points.read_text()
@@ -84,6 +91,34 @@ def test_the_lock_holds_every_dependency_and_is_what_is_installed():
         assert name in locked, f"{name}: run 'make lock'"
     assert version("prefect") == locked["prefect"]
     assert version("tensorflow") == locked["tensorflow"]
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)
+    assert project["version"] == stockrnn.__version__ == newest
+
+
+def test_what_runs_before_a_commit_is_what_make_check_runs_and_comes_from_no_address():
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    commands = [hook["entry"] for hook in repository["hooks"]]
+    assert commands == [
+        ".venv/bin/ruff check", ".venv/bin/ruff format --check", ".venv/bin/sqlfluff lint", ".venv/bin/lint-imports",
+    ]  # fmt: skip
+    check = re.search(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE).group(1)
+    for command in commands:
+        assert command.replace(".venv/bin", "\t$(BIN)") in check
+
+
+def test_contributing_names_make_targets_and_files_that_exist():
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+    assert len(text.splitlines()) < 120
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {target for words in re.findall(r"`make ([a-z -]+)`", text) for target in words.split()}
+    assert {"check", "test", "test-all"} <= named <= targets
+    paths = re.findall(r"`((?:stockrnn|sql|tests|\.ci)/[\w./-]+)`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == ["sql/migrations/versions/0002_what_it_adds.py"]
 
 
 def test_the_top_level_holds_what_was_agreed_and_nothing_else():

@@ -1,5 +1,6 @@
 """The same migrations, views and queries on SQLite and on a real Postgres."""
 
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -95,6 +96,13 @@ def test_every_query_runs(engine):
     assert {query.name: ask(engine, query.name) for query in list_queries()} == {
         query.name: [] for query in list_queries()
     }
+
+
+def test_every_example_of_the_sql_readme_runs(engine):
+    examples = re.findall(r"```sql\n(.*?)```", (migrate.sql_folder() / "README.md").read_text(), flags=re.DOTALL)
+    with reading(engine) as connection:
+        assert [connection.execute(text(example)).all() for example in examples] == [[] for _ in examples]
+    assert len(examples) == len(METADATA.tables) + len(inspect(engine).get_view_names())
 
 
 def test_health_issues_actions_and_revisions_are_told_alike(batch, engine, yahoo):
