@@ -19,12 +19,17 @@ from stockrnn.sources.yahoo.client import YahooClient
 from stockrnn.steps.feed import Feed
 from stockrnn.steps.run import Run
 from stockrnn.store.engine import reading
-from stockrnn.store.prices import Written
+from stockrnn.store.prices import Written, read_bars
 from stockrnn.store.schema import METADATA, corporate_actions, price_issues, price_revisions, prices
 from stockrnn.types import BAR_COLUMNS
 
 LISTED = date(2024, 1, 2)
+NOTHING = Written(inserted=0, revised=0, quarantined=0)
+ONE = Written(inserted=1, revised=0, quarantined=0)
 NEW_YORK = load_calendar("XNYS", through_year=2026)
+
+on_both_databases = pytest.mark.parametrize("database", ["sqlite", "postgres"])
+"""Run a test on Postgres each time; without it, it does so in the exhaustive run only."""
 
 
 @dataclass
@@ -122,6 +127,21 @@ def revisions(engine: Engine, ticker: str = "META") -> list[tuple]:
     query = select(*columns).where(table.c.ticker == ticker).order_by(table.c.superseded_at, table.c.session)
     with reading(engine) as connection:
         return [tuple(row) for row in connection.execute(query)]
+
+
+def issues(engine: Engine, ticker: str = "META") -> list[tuple]:
+    """Return session, kind, and whether it is resolved, of every issue there ever was."""
+    table = price_issues
+    query = select(table.c.session, table.c.kind, table.c.resolved_at).where(table.c.ticker == ticker)
+    with reading(engine) as connection:
+        rows = connection.execute(query.order_by(table.c.session, table.c.kind)).all()
+    return [(row[0], row[1], row[2] is not None) for row in rows]
+
+
+def closes(engine: Engine, ticker: str = "META", **options) -> pd.Series:
+    """Return the stored closes, index `session`."""
+    with reading(engine) as connection:
+        return read_bars(connection, ticker, **options)["close"]
 
 
 def list_simulated(

@@ -1,12 +1,17 @@
-"""Simulated nights: the real client asks a loopback Yahoo, on SQLite and on a real Postgres."""
+"""Simulated nights: the real client asks a loopback Yahoo, on SQLite and, in the exhaustive run, on a real Postgres.
+
+After each scenario the store equals, to the row, a new one filled by a full download at the same moment, and every
+value that was superseded is kept with its times.
+"""
 
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from nights import LISTED, Batch
+from nights import LISTED, Batch, list_simulated, night
 from postgres_server import run_postgres
 from pydantic import SecretStr
 from sqlalchemy import Engine
@@ -46,15 +51,21 @@ def make_sqlite(migrated) -> Callable[[Path], Engine]:
     return make
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def make_settings(request, tmp_path, make_sqlite) -> Callable[[], Settings]:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.exhaustive)])
+def database(request) -> str:
+    """The database that the test runs on; `on_both_databases` adds Postgres to the run that is not exhaustive."""
+    return request.param
+
+
+@pytest.fixture
+def make_settings(request, database, tmp_path, make_sqlite) -> Callable[[], Settings]:
     """Make settings of a fresh, migrated store on either database."""
     numbers = itertools.count()
 
     def make() -> Settings:
         home = tmp_path / f"home {next(numbers)}"
         values = {"home": home, "history_from": LISTED, "requests_per_second": 1e6}
-        if request.param == "sqlite":
+        if database == "sqlite":
             make_sqlite(home).dispose()
             return Settings(**values)
         return Settings(**values, database_url=SecretStr(request.getfixturevalue("postgres")()))
@@ -108,3 +119,16 @@ def make_fresh(make_sqlite, tmp_path) -> Callable[[], Engine]:
 @pytest.fixture
 def batch(settings, engine, yahoo, client, make_fresh) -> Batch:
     return Batch(settings, engine, yahoo, client, make_fresh)
+
+
+@pytest.fixture
+def sessions(yahoo) -> pd.DatetimeIndex:
+    """META is listed on 2024-01-02."""
+    return list_simulated(yahoo)
+
+
+@pytest.fixture
+def started(batch, sessions) -> Batch:
+    """Thirty sessions of META are stored; the next night's is `sessions[30]`."""
+    batch.update(night(sessions[29]), "META")
+    return batch

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from nights import list_simulated, night
+from nights import list_simulated, night, on_both_databases
 from pydantic import SecretStr
 from sqlalchemy import inspect, text
 
@@ -45,6 +45,7 @@ def empty(request, tmp_path) -> Settings:
     return Settings(home=tmp_path, database_url=SecretStr(request.getfixturevalue("postgres")(empty=True)))
 
 
+@on_both_databases
 def test_the_migrations_make_exactly_what_the_schema_says(engine):
     with reading(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -92,12 +93,14 @@ def ask(engine, name):
     return [dict(zip(table.columns, map(str, row), strict=True)) for row in table.rows]
 
 
+@on_both_databases
 def test_every_query_runs(engine):
     assert {query.name: ask(engine, query.name) for query in list_queries()} == {
         query.name: [] for query in list_queries()
     }
 
 
+@on_both_databases
 def test_every_example_of_the_sql_readme_runs(engine):
     examples = re.findall(r"```sql\n(.*?)```", (migrate.sql_folder() / "README.md").read_text(), flags=re.DOTALL)
     with reading(engine) as connection:
@@ -105,6 +108,7 @@ def test_every_example_of_the_sql_readme_runs(engine):
     assert len(examples) == len(METADATA.tables) + len(inspect(engine).get_view_names())
 
 
+@on_both_databases
 def test_health_issues_actions_and_revisions_are_told_alike(batch, engine, yahoo):
     for ticker in ("AAPL", "META"):
         sessions = list_simulated(yahoo, ticker)
@@ -136,6 +140,7 @@ def test_health_issues_actions_and_revisions_are_told_alike(batch, engine, yahoo
     assert (reasons.count("split"), reasons.count("dividend"), len(reasons)) == (30, 31, 61)
 
 
+@on_both_databases
 def test_days_since_the_update_count_from_the_last_answer_not_from_the_last_bar(batch, engine, yahoo):
     sessions = list_simulated(yahoo)
     batch.update(night(sessions[30]), "META")

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from nights import on_both_databases
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -11,6 +12,8 @@ from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import write_forecast
 from stockrnn.store.schema import forecasts, instruments, missed_nights, models, prices, scores
 from stockrnn.types import Forecast
+
+pytestmark = on_both_databases
 
 NOW = datetime.now(UTC)
 CUTOFF = date(2024, 1, 4)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from nights import LISTED, NEW_YORK, list_simulated, night, read_all, revisions
+from nights import LISTED, NEW_YORK, list_simulated, night, on_both_databases, read_all, revisions
 from yahoo_server import CRUMB, FakeYahoo
 from yfinance.data import YfData
 
@@ -190,6 +190,7 @@ def test_the_first_load_of_a_ticker_survives_an_outage_in_its_midst(batch, sessi
     assert batch.update(night(sessions[20]), "META")["META"].inserted == 21
 
 
+@on_both_databases
 def test_an_outage_between_the_overlap_and_the_whole_history_leaves_the_ticker_as_it_was(started, sessions):
     before = read_all(started.engine)
     started.yahoo.split("META", ex_date=sessions[30].date(), ratio=4.0)

@@ -1,0 +1,61 @@
+"""Every step finds a ticker's calendar in the same way: of the settings, else the stored one, else by its symbol."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from stockrnn.errors import UnknownCalendarError
+from stockrnn.settings import Settings
+from stockrnn.steps import doctor
+from stockrnn.steps.status import read_status
+from stockrnn.steps.tickers import had_session
+from stockrnn.store.engine import writing
+from stockrnn.store.instruments import lock_instrument
+
+NEW_YEARS_EVE = datetime(2024, 12, 31, 12, tzinfo=UTC)
+"""Tokyo is closed from the 31st to the 3rd, New York on the 1st only, London too."""
+NEXT = {"XNYS": date(2024, 12, 31), "XTKS": date(2025, 1, 6), "XLON": date(2025, 1, 2)}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    calendars = {"NAMED": "XTKS", "BOTH": "XTKS"}
+    tickers = ("META", "7203.T", "NAMED", "BOTH", "STORED")
+    return Settings(home=tmp_path / "home", tickers=tickers, calendars=calendars)
+
+
+@pytest.fixture
+def stored(engine):
+    with writing(engine) as connection:
+        for ticker in ("BOTH", "STORED"):
+            lock_instrument(connection, ticker, calendar="XLON", currency=None)
+    return engine
+
+
+def test_status_asks_the_settings_then_the_store_then_the_symbol(settings, stored):
+    found = {one.ticker: one.next_session for one in read_status(settings, stored, now=NEW_YEARS_EVE).tickers}
+    calendars = {"META": "XNYS", "7203.T": "XTKS", "NAMED": "XTKS", "BOTH": "XTKS", "STORED": "XLON"}
+    assert found == {ticker: NEXT[name] for ticker, name in calendars.items()}
+
+
+def test_a_ticker_whose_calendar_is_not_known_is_a_problem_of_its_own(settings, stored):
+    state = read_status(settings.model_copy(update={"tickers": ("^NOSUCH", "META")}), stored, now=NEW_YEARS_EVE)
+    unknown, known = state.tickers
+    assert (unknown.next_session, unknown.missed, known.next_session) == (None, 0, NEXT["XNYS"])
+    assert [problem for problem in state.problems if problem.startswith("^NOSUCH")] == [unknown.problem]
+    assert '[calendars] "^NOSUCH" = "XSTO"' in unknown.problem
+
+
+def test_the_doctor_follows_the_same_calendars_and_names_a_ticker_that_has_none(settings, stored):
+    health, words = doctor._look_at_calendars(settings, stored, NEW_YEARS_EVE)
+    assert health == "ok"
+    assert words == "5 tickers; next sessions: XLON 2025-01-02, XNYS 2024-12-31, XTKS 2025-01-06"
+    with pytest.raises(UnknownCalendarError, match=r"\^NOSUCH: its exchange is not known"):
+        doctor._look_at_calendars(settings.model_copy(update={"tickers": ("^NOSUCH",)}), stored, NEW_YEARS_EVE)
+
+
+def test_a_scheduled_night_looks_at_the_same_calendars(settings, stored):
+    new_year = datetime(2025, 1, 1, 12, tzinfo=UTC)  # New York's and London's last sessions were on the 31st
+    assert {ticker: had_session(settings, stored, [ticker], as_of=new_year) for ticker in settings.tickers} == {
+        "META": True, "7203.T": False, "NAMED": False, "BOTH": False, "STORED": True,
+    }  # fmt: skip
