@@ -11,6 +11,11 @@ from contextlib import closing, suppress
 
 import psutil
 import pytest
+from inline import walk_night
+from scenario import FRIDAY_EVENING, SMALL
+
+from stockrnn.settings import Settings
+from stockrnn.store.migrate import open_store
 
 ENDLESS = """\
 spec = "tutorial"
@@ -21,7 +26,6 @@ train_sessions = 200
 [specs.quantile]
 nightly = false
 """
-SMALL = ENDLESS.replace("100000", "1").replace("[specs.tutorial]", "[specs.tutorial]\nlayers = 1\nunits = 4")
 NIGHT = ("nightly", "--source", "simulated", "--ticker", "SIM-A", "--ticker", "SIM-B", "--as-of", "2012-03-30T22:00Z")
 
 
@@ -44,9 +48,8 @@ def is_training(process):
 
 def start(folder, mark, **environment):
     words = [sys.executable, "-m", "stockrnn", *NIGHT]
-    return subprocess.Popen(
-        words, cwd=folder, env={**os.environ, "MARK": mark, **environment}, stderr=subprocess.PIPE, text=True
-    )
+    with (folder / "said.txt").open("w") as said:
+        return subprocess.Popen(words, cwd=folder, env={**os.environ, "MARK": mark, **environment}, stderr=said)
 
 
 def wait_for(condition, *, seconds):
@@ -63,9 +66,19 @@ def read(folder, statement):
         return connection.execute(statement).fetchall()
 
 
-@pytest.mark.parametrize("runner", ["processes", "single"])
+ALL = pytest.mark.exhaustive
+
+
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=str
+    ("number", "code", "runner"),
+    [
+        pytest.param(signal.SIGINT, 130, "processes", marks=ALL),
+        pytest.param(signal.SIGINT, 130, "single", marks=ALL),
+        (signal.SIGTERM, 143, "processes"),
+        pytest.param(signal.SIGTERM, 143, "single", marks=ALL),
+        pytest.param(signal.SIGKILL, -9, "processes", marks=ALL),
+        pytest.param(signal.SIGKILL, -9, "single", marks=ALL),
+    ],
 )
 def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(tmp_path, runner, number, code):
     mark = uuid.uuid4().hex
@@ -75,12 +88,13 @@ def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(tmp
         wait_for(lambda: any(map(is_training, processes_of(mark))), seconds=120)
         began = time.monotonic()
         night.send_signal(number)
-        _, said = night.communicate(timeout=30)
+        night.wait(timeout=30)
         took = time.monotonic() - began
         left = wait_for(lambda: not processes_of(mark), seconds=10)
     finally:
         for process in processes_of(mark):
             process.kill()
+    said = (tmp_path / "said.txt").read_text()
     assert night.returncode == code, said
     assert took < 5
     assert "Traceback" not in said
@@ -88,8 +102,7 @@ def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(tmp
     state = "running" if number == signal.SIGKILL else "cancelled"
     assert read(tmp_path, "select state from runs") == [(state,)]
     assert read(tmp_path, "select count(*) from models") == [(0,)]
-    (tmp_path / "stockrnn.toml").write_text(SMALL)
-    assert start(tmp_path, mark, STOCKRNN_TASK_RUNNER="single").wait(timeout=180) == 0
+    settings = Settings(home=tmp_path / "stockrnn-data", spec="tutorial", specs={"tutorial": SMALL})
+    walk_night(settings, open_store(settings), FRIDAY_EVENING, ("SIM-A", "SIM-B"), specs=("tutorial",))
     assert read(tmp_path, "select ticker, kind from forecasts order by 1") == [("SIM-A", "live"), ("SIM-B", "live")]
     assert read(tmp_path, "pragma integrity_check") == [("ok",)]
-    assert not processes_of(mark)

@@ -1,5 +1,7 @@
 """One quantile model for many tickers, on the simulated market."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -8,6 +8,7 @@ import pytest
 from nights import NEW_YORK, closes, issues, list_simulated, night, read_all
 from simulated import update_simulated
 from sqlalchemy import select
+from stockrnn.steps.job import Job
 
 from stockrnn.errors import (
     MixedSourcesError,
@@ -20,7 +21,6 @@ from stockrnn.sources.registry import get_source
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 from stockrnn.sources.source import Source
 from stockrnn.steps.feed import Feed, open_feed, update_prices
-from stockrnn.steps.job import Job
 from stockrnn.store.engine import reading
 from stockrnn.store.prices import Written
 from stockrnn.store.schema import prices

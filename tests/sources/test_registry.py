@@ -37,7 +37,7 @@ def test_what_sets_the_sources_apart():
 
 
 def test_an_unknown_source_is_told_which_there_are():
-    with pytest.raises(UsageError, match="^no source 'nosuch'; known: yahoo, simulated, stored$"):
+    with pytest.raises(UsageError, match=r"^no source 'nosuch'; known: yahoo, simulated, stored$"):
         get_source("nosuch")
 
 
