@@ -19,7 +19,7 @@ class Progress(Protocol):
         """Say which tickers will be worked on."""
 
     def training(self, title: str, *, epochs: int) -> OnEpoch:
-        """Return a function to call after each epoch of a training with its number and its loss."""
+        """Return a function to call after each epoch of a training, such as `META: tutorial model`."""
 
     def trainings(self, done: int, total: int) -> None:
         """Say how many of the trainings that run beside the steps are done, none of them at first."""
@@ -41,7 +41,8 @@ class LogProgress:
 
     def training(self, title: str, *, epochs: int) -> OnEpoch:
         """Log that a training begins; its epochs stay silent."""
-        LOG.info("%s: training, at most %d epochs", title, epochs)
+        whose, _, what = title.partition(": ")
+        LOG.info("%s: training the %s, at most %d epochs", whose, what, epochs)
         return lambda _epoch, _loss: None
 
     def trainings(self, done: int, total: int) -> None:

@@ -164,10 +164,8 @@ def _read_first_in_use(job: Job, split: Split) -> Model | None:
 
 
 def _make_request(job: Job, holdout: Holdout, span: Span, split: Split) -> TrainingRequest:
-    bars = read_universe(job).before(split.held_out[0]).training(job.spec.train_sessions)
-    if holdout.train_from is not None:
-        begin = pd.Timestamp(holdout.train_from)
-        bars = {name: later for name, known in bars.items() if len(later := known.loc[begin:])}
+    universe = read_universe(job).before(split.held_out[0])
+    bars = universe.training(job.spec.train_sessions, begin=holdout.train_from)
     return make_request(
         job.scope,
         job.spec,

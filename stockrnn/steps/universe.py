@@ -41,10 +41,17 @@ class Universe:
         cut = {name: _cut(bars, session) for name, bars in self.bars.items()}
         return Universe(bars={name: bars for name, bars in cut.items() if len(bars)}, trial=self.trial[:0])
 
-    def training(self, sessions: int) -> dict[str, pd.DataFrame]:
-        """Return the last `sessions` bars of each ticker before the trial; a ticker without one is left out."""
+    def training(self, sessions: int, *, begin: date | None = None) -> dict[str, pd.DataFrame]:
+        """Return the last `sessions` bars of each ticker before the trial, or all from `begin` on, where it is named.
+
+        A ticker without one is left out.
+        """
         cut = {name: _cut(bars, self.trial[0]) if len(self.trial) else bars for name, bars in self.bars.items()}
-        return {name: bars.iloc[-sessions:] for name, bars in cut.items() if len(bars)}
+        if begin is None:
+            known = {name: bars.iloc[-sessions:] for name, bars in cut.items()}
+        else:
+            known = {name: bars.loc[pd.Timestamp(begin) :] for name, bars in cut.items()}
+        return {name: bars for name, bars in known.items() if len(bars)}
 
 
 def read_universe(job: Job) -> Universe:

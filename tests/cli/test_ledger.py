@@ -209,7 +209,7 @@ def status(cli, market, day):
 
 
 def test_status_says_in_words_what_the_live_record_proves(cli, market):
-    sessions = market.job("2012-05-01").find_calendar(None).sessions(date(2012, 3, 30), date(2012, 4, 20))
+    sessions = market.job("2012-05-01").run.calendar("SIM-FAT").sessions(date(2012, 3, 30), date(2012, 4, 20))
     days = [f"{session:%Y-%m-%d}" for session in sessions]
     said = []
     for at, day in enumerate(days, 1):
