@@ -120,8 +120,9 @@ def test_a_spec_is_measured_on_its_own_sessions_alone():
     assert place_of(places, "long").sessions == 40
 
 
-def test_for_a_close_the_last_close_is_naive_and_stands_once():
-    places = rank_models(make_errors(), target="close")
+@pytest.mark.parametrize("target", ["close", "adj_close"])
+def test_of_closes_naive_alone_is_ranked_since_the_last_close_is_the_same_or_on_another_scale(target):
+    places = rank_models(make_errors(), target=target)
     assert {place.model for place in places} == {"small", "naive", "drift", "moving_average"}
 
 

@@ -18,7 +18,7 @@ def make(bars=BARS, **options):
     return make_inputs(bars, DAYS, **({"lookback": LOOKBACK, "target": "close"} | options))
 
 
-def volatility_by_hand(bars, weight):
+def volatility_by_hand(bars, decay):
     """The exponentially weighted volatility at the last bar, in a plain loop."""
     total = weights = 0.0
     before = None
@@ -27,20 +27,20 @@ def volatility_by_hand(bars, weight):
         variance = 0.5 * high_low**2 - (2 * np.log(2) - 1) * body**2
         if before is not None:
             variance += np.log(row.open / before) ** 2
-        total = (1 - weight) * total + max(variance, 1e-8)
-        weights = (1 - weight) * weights + 1
+        total = decay * total + max(variance, 1e-8)
+        weights = decay * weights + 1
         before = row.close
     return np.sqrt(total / weights)
 
 
 def usual_move_by_hand(bars, target="close"):
-    """How large the moves to the target were beside volatility, in a plain loop."""
+    """How large the moves to the target were in units of volatility, in a plain loop."""
     total, weights = 100 * 0.75, 100.0
     for at in range(60, len(bars)):
         known = bars.iloc[:at]
         move = abs(np.log(bars[target].iloc[at] / known["close"].iloc[-1]))
-        total = (1 - 0.002) * total + min(move / volatility_by_hand(known, 0.06), 6.0)
-        weights = (1 - 0.002) * weights + 1
+        total = 0.998 * total + min(move / volatility_by_hand(known, 0.94), 6.0)
+        weights = 0.998 * weights + 1
     return np.sqrt(total / weights / 0.75)
 
 
@@ -57,29 +57,29 @@ def test_every_window_ends_at_its_session_and_none_is_there_before_the_averages_
 
 def test_the_numbers_are_those_of_a_hand_calculation():
     inputs = make()
-    unit = volatility_by_hand(BARS, 0.06)
-    assert inputs.scale[-1] == pytest.approx(unit * usual_move_by_hand(BARS), rel=1e-9)
+    volatility = volatility_by_hand(BARS, 0.94)
+    assert inputs.scale[-1] == pytest.approx(volatility * usual_move_by_hand(BARS), rel=1e-9)
     last, before = BARS.iloc[-1], BARS.iloc[-2]
     move, overnight = np.log(last["close"] / before["close"]), np.log(last["open"] / before["close"])
     found = dict(zip(INPUTS, inputs.x[-1, -1].tolist(), strict=True))
-    assert found["return"] == pytest.approx(move / unit, rel=1e-5)
-    assert found["overnight"] == pytest.approx(overnight / unit, rel=1e-5)
-    assert found["size"] == pytest.approx(abs(move) / unit - 0.8, rel=1e-5)
+    assert found["return"] == pytest.approx(move / volatility, rel=1e-5)
+    assert found["overnight"] == pytest.approx(overnight / volatility, rel=1e-5)
+    assert found["size"] == pytest.approx(abs(move) / volatility - 0.8, rel=1e-5)
     volume = np.log(BARS["volume"])
     assert found["volume"] == pytest.approx(volume.iloc[-1] - volume.iloc[-20:].mean(), rel=1e-5)
     body = np.log(last["close"] / last["open"])
     garman_klass = 0.5 * np.log(last["high"] / last["low"]) ** 2 - (2 * np.log(2) - 1) * body**2
-    assert found["range"] == pytest.approx(0.5 * np.log(garman_klass + overnight**2) - np.log(unit), rel=1e-5)
+    assert found["range"] == pytest.approx(0.5 * np.log(garman_klass + overnight**2) - np.log(volatility), rel=1e-5)
     days, to_long, short = inputs.context[-1].tolist()
     assert days == pytest.approx(4.0 - 1.4)
-    assert to_long == pytest.approx(np.log(unit / volatility_by_hand(BARS, 0.01)), rel=1e-5)
-    assert short == pytest.approx(np.log(volatility_by_hand(BARS, 0.25) / unit), rel=1e-5)
+    assert to_long == pytest.approx(np.log(volatility / volatility_by_hand(BARS, 0.99)), rel=1e-5)
+    assert short == pytest.approx(np.log(volatility_by_hand(BARS, 0.75) / volatility), rel=1e-5)
 
 
-def test_an_open_moves_less_than_a_close_and_the_unit_says_so():
+def test_an_open_moves_less_than_a_close_and_has_a_smaller_scale():
     opens = make(target="open")
     assert opens.scale[-1] == pytest.approx(
-        volatility_by_hand(BARS, 0.06) * usual_move_by_hand(BARS, "open"), rel=1e-9
+        volatility_by_hand(BARS, 0.94) * usual_move_by_hand(BARS, "open"), rel=1e-9
     )
     assert opens.scale[-1] < 0.8 * make().scale[-1]
     assert (opens.x == make().x).all()
@@ -92,7 +92,7 @@ def test_the_newest_windows_alone_are_those_of_all():
         assert (getattr(newest, name) == getattr(whole, name)[-3:]).all()
 
 
-def test_a_target_that_is_missing_is_left_out_of_the_unit():
+def test_a_target_that_is_missing_is_left_out_of_the_scale():
     missing = BARS["adj_close"].copy()
     missing.iloc[100:110] = np.nan
     assert np.isfinite(make(BARS.assign(adj_close=missing), target="adj_close").scale).all()

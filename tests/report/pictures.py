@@ -49,7 +49,10 @@ def make_forecast(*, predicted=1.02, naive=1.0, last_close=0.99, scale=200.0, ba
 
 
 def make_backtest(*, sessions=21, scale=200.0, lag=0.0, hit_rate=0.48, metrics=None, **changes):
-    """Return a holdout whose forecasts are naive and `lag` of the price too high."""
+    """Return a holdout whose forecasts are naive and `lag` of the price too high.
+
+    Directions are counted from the last close, so that naive of an open names one; of a close it is that price.
+    """
     actual = make_prices(sessions, scale=scale)
     naive = actual.shift(1).fillna(scale)
     columns = {"actual": actual, "predicted": naive * (1 + lag), "naive": naive, "last_close": naive * 0.999}
@@ -74,8 +77,8 @@ def make_backtest(*, sessions=21, scale=200.0, lag=0.0, hit_rate=0.48, metrics=N
         "metrics": metrics
         or {
             spec: mae | {"bias": 0.004 * scale, "directional_accuracy": hit_rate},
-            "naive": mae | {"directional_accuracy": math.nan},
-            "last_close": {"mae": 0.0105 * scale, "rmse": 0.0145 * scale, "directional_accuracy": 0.52},
+            "naive": mae | {"directional_accuracy": 0.52 if changes.get("target", "open") == "open" else math.nan},
+            "last_close": {"mae": 0.0105 * scale, "rmse": 0.0145 * scale, "directional_accuracy": math.nan},
         },
     }
     return Backtest(**(fields | changes))
@@ -131,7 +134,7 @@ def make_long_report(spec):
     metrics = {
         spec: {"mae": 1.0, "rmse": 2.0, "bias": -1.0, "directional_accuracy": 1.0},
         "naive": {"mae": 3.0, "rmse": 3.0},
-        "last_close": {"mae": 2.0, "rmse": 3.0, "directional_accuracy": 0.38},
+        "last_close": {"mae": 2.0, "rmse": 3.0},
     }
     return make_report(
         forecast=make_forecast(kind="hindcast", target_session=date(2020, 9, 30), bands=BANDS, **longest),
@@ -148,6 +151,16 @@ def make_close_report():
     )
 
 
+def make_adjusted_report():
+    """Return a report of adjusted closes, which are half of the closes."""
+    backtest = make_backtest(target="adj_close", sessions=23, lag=0.004)
+    return make_live_report(
+        make_record(target="adj_close", missed=(3,)),
+        forecast=make_forecast(target="adj_close", last_close=2.0, bands=BANDS),
+        backtest=replace(backtest, forecasts=backtest.forecasts.assign(last_close=2.0 * backtest.forecasts["naive"])),
+    )
+
+
 LEAK = make_backtest(spec=LONG_SPEC, sessions=80)
 SCENARIOS = {
     "plain": make_report(),
@@ -156,6 +169,7 @@ SCENARIOS = {
     ),
     "forecasts at the foot": make_report(forecast=make_forecast(predicted=0.5, naive=0.5, last_close=0.5)),
     "the close": make_close_report(),
+    "the adjusted close": make_adjusted_report(),
     "a ten-thousandth": make_scaled_report(1e-4, currency=None),
     "six hundred thousand": make_scaled_report(6e5),
     "long names": make_long_report(LONG_SPEC),

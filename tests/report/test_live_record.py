@@ -96,13 +96,20 @@ def test_crosses_stand_on_the_zero_line_at_the_missed_sessions(sessions, missed)
     assert levels <= {0.0}
 
 
-def test_of_the_close_there_is_no_separate_last_close():
-    report = make_live_report(make_record(target="close"), forecast=make_forecast(target="close"), backtest=None)
+@pytest.mark.parametrize("target", ["close", "adj_close"])
+def test_beside_a_close_or_an_adjusted_close_stands_no_last_close(target):
+    report = make_live_report(make_record(target=target), forecast=make_forecast(target=target), backtest=None)
     ax = make_figure(**report).axes[-1]
 
     assert [line for line in ax.lines if line.get_color() == LAST_CLOSE.color] == []
-    assert "the last close's" not in describe_record(make_record(target="close"))[1]
+    assert "the last close's" not in describe_record(make_record(target=target))[1]
     assert "the last close's" in describe_record(make_record())[1]
+
+
+def test_directions_of_an_adjusted_close_are_counted_from_the_last_adjusted_close():
+    directions = describe_record(make_record(target="adj_close"))[2]
+
+    assert directions.startswith("Counted from the last adjusted close, it named the right direction in 49 % of 41")
 
 
 def test_one_session_is_a_point_that_can_be_seen():
@@ -142,7 +149,10 @@ def test_the_record_is_told_in_five_sentences():
     assert describe_record(make_known_record()) == (
         "10 live forecasts have been scored, from 3 February 2020 on; no night was missed.",
         "The average miss was 1.50 % of the price, naive's 2.00 %, the last close's 1.00 %.",
-        "It named the right direction in 50 % of 10 sessions (24 to 76 %); a coin is right in half.",
+        (
+            "Counted from the last close, it named the right direction in 50 % of 10 sessions (24 to 76 %); "
+            "a coin is right in half."
+        ),
         f"Its 80 % interval held the actual price in {narrow}, its 95 % interval in {wide}.",
         "In brackets: 95 % confidence intervals.",
     )
@@ -187,7 +197,9 @@ def test_only_sessions_with_an_outcome_are_counted_within_wilsons_brackets(known
 
     sentences = describe_record(change_errors(record, inside_80=outcome, inside_95=1.0, direction_correct=outcome))
 
-    assert sentences[2] == f"It named the right direction in {expected}; a coin is right in half."
+    assert sentences[2] == (
+        f"Counted from the last close, it named the right direction in {expected}; a coin is right in half."
+    )
     assert sentences[3].startswith(
         f"Its 80 % interval held the actual price in {expected}, its 95 % interval in 100 %"
     )
@@ -233,8 +245,9 @@ def test_the_verdict_is_that_of_the_evidence(factor, sessions, words):
     assert f"{words[0].upper()}{words[1:]}." in words_of(make_figure(**make_live_report(record)))
 
 
-def test_of_the_close_the_verdict_is_against_naive_alone():
-    assert find_live_verdict(make_record(target="close", factor=6.0)).words == "worse than naive (p < 0.001)"
+@pytest.mark.parametrize("target", ["close", "adj_close"])
+def test_of_the_close_and_the_adjusted_close_the_verdict_is_against_naive_alone(target):
+    assert find_live_verdict(make_record(target=target, factor=6.0)).words == "worse than naive (p < 0.001)"
 
 
 def test_an_empty_record_leaves_the_picture_as_it_was(tmp_path):

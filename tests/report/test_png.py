@@ -71,6 +71,49 @@ def test_the_errors_stand_beside_the_baselines():
         assert expected in words
 
 
+def names_of_bars(figure):
+    """Return for each chart of bars the names and values beside them, from top to bottom."""
+    texts = [(text.get_text(), text.get_window_extent()) for text in drawn_texts(figure)]
+    charts = [ax.get_window_extent() for ax in figure.axes if any(patch.get_x() == 0.0 for patch in ax.patches)]
+    found = []
+    for chart in charts:
+        inside = [(-box.y0, box.x0, text) for text, box in texts if chart.y0 < (box.y0 + box.y1) / 2 < chart.y1]
+        found.append([text for _, x, text in sorted(inside) if x > 700])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "misses", "directions"),
+    [
+        (
+            "plain",
+            ["tutorial", "2.20", "naive", "2.20", "last close", "2.10"],
+            ["tutorial", "48 %", "naive", "52 %", "last close", "names none"],
+        ),
+        ("the close", ["tutorial", "2.20", "naive", "2.20"], ["tutorial", "48 %", "naive", "names none"]),
+        ("the adjusted close", ["tutorial", "2.20", "naive", "2.20"], ["tutorial", "48 %", "naive", "names none"]),
+    ],
+)
+def test_the_benchmarks_of_the_target_are_drawn_and_the_price_that_directions_start_from_names_none(
+    name, misses, directions
+):
+    first, _, last = names_of_bars(make_figure(**SCENARIOS[name]))
+
+    assert first == misses
+    assert last == directions
+
+
+def test_a_report_of_adjusted_closes_says_nothing_of_the_last_close_which_is_on_another_scale():
+    words = words_of(make_figure(**SCENARIOS["the adjusted close"]))
+
+    assert "last close" not in words.replace("In percent of the last close", "")
+    assert "400.00" not in words  # the last close
+    assert "2.0 % above its last adjusted close (200.00)." in words
+    assert "Counted from the last adjusted close, it named the right direction in" in words
+    assert "Worse than naive (p = 0.002)." in words
+    assert "Too few sessions to tell (n = 41)." in words
+
+
 def test_a_hindcast_is_marked_as_one():
     words = words_of(make_figure(**make_report(forecast=make_forecast(kind="hindcast"))))
 

@@ -5,10 +5,14 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from stockrnn.evaluation.holdouts import compute_scores
+from stockrnn.market.calendars import load_calendar
 from stockrnn.report.words import chance_points, describe_backtest, describe_forecast, verdict
+from stockrnn.sources.simulated import FIRST_SESSION, RANDOM_WALK, simulate_bars
 from stockrnn.types import Backtest, Forecast, Span
 
 JANUARY = Span(date(2020, 1, 1), date(2020, 1, 31))
@@ -92,6 +96,14 @@ def test_a_forecast_of_the_close_names_the_last_close_once():
     assert text.endswith("on Wednesday 8 October 2025: 0.1 % below its last close (716.90).")
 
 
+def test_a_forecast_of_the_adjusted_close_is_not_compared_with_the_close():
+    forecast = make_forecast(target="adj_close", naive=358.15, predicted=361.0)
+
+    text = describe_forecast(forecast, currency="USD")
+
+    assert text.endswith("on Wednesday 8 October 2025: 0.8 % above its last adjusted close (358.15).")
+
+
 def test_a_hindcast_says_that_it_was_computed_afterwards():
     text = describe_forecast(make_forecast(kind="hindcast"), currency="USD")
 
@@ -143,15 +155,49 @@ def test_a_backtest_is_told_in_four_sentences():
     )
     assert bias == "On average it was too high by 3.10 USD."
     assert direction == (
-        "It named the right direction in 48 % of 21 sessions; a coin is right half of the time, give or take "
-        "21 points over that many."
+        "Counted from the last close, it named the right direction in 48 % of 21 sessions; a coin is right half of "
+        "the time, give or take 21 points over that many."
     )
 
 
-def test_a_backtest_of_the_close_names_one_baseline():
-    sentences = describe_backtest(make_backtest({"mae": 3.0}, {"mae": 2.5}, {"mae": 2.5}, target="close"))
+@pytest.mark.parametrize(("target", "title"), [("close", "close"), ("adj_close", "adjusted close")])
+def test_a_backtest_of_a_close_names_one_baseline(target, title):
+    sentences = describe_backtest(make_backtest({"mae": 3.0}, {"mae": 2.5}, {"mae": 9.5}, target=target))
 
-    assert sentences[1] == "Its average miss was 3.00; repeating the last known close (naive) missed by 2.50."
+    assert sentences[1] == f"Its average miss was 3.00; repeating the last known {title} (naive) missed by 2.50."
+
+
+@pytest.mark.parametrize(
+    ("target", "price", "count"), [("open", "close", 21), ("close", "close", 18), ("adj_close", "adjusted close", 18)]
+)
+def test_the_price_that_directions_are_counted_from_is_named_and_counts(target, price, count):
+    backtest = make_backtest({"mae": 1.0, "directional_accuracy": 0.5}, {"mae": 1.0}, {"mae": 1.0}, target=target)
+    backtest.forecasts.loc[backtest.forecasts.index[:3], "actual"] = 209.0  # naive: only its directions are none
+
+    directions = describe_backtest(backtest)[-1]
+
+    assert directions.startswith(f"Counted from the last {price}, it named the right direction in 50 % of {count} ")
+    assert "; a coin is right half of the time, give or take" in directions
+
+
+def test_on_a_random_walk_a_report_shows_about_half_of_the_directions_of_the_open():
+    sessions = load_calendar("XNYS", through_year=2014).sessions(FIRST_SESSION, date(2013, 12, 31))
+    bars = simulate_bars(RANDOM_WALK, sessions)
+    noise = np.random.default_rng(2).normal(0, 1e-4, len(bars))
+    columns = {"actual": bars["open"], "naive": bars["open"].shift(1), "last_close": bars["close"].shift(1)}
+    table = pd.DataFrame(columns).assign(predicted=columns["last_close"] * (1 + noise)).iloc[1:]
+    scores = compute_scores(table, spec="tutorial", target="open")
+    shares = {year: compute_scores(table.loc[year], spec="tutorial", target="open") for year in ("2011", "2012")}
+
+    directions = describe_backtest(make_backtest({}, forecasts=table, metrics=scores))[-1]
+
+    share = scores["tutorial"]["directional_accuracy"]
+    assert directions == (
+        f"Counted from the last close, it named the right direction in {100 * share:.0f} % of {len(table)} sessions; "
+        "a coin is right half of the time, give or take 3 points over that many."
+    )
+    assert share == pytest.approx(0.5, abs=0.03)
+    assert all(abs(scores["tutorial"]["directional_accuracy"] - 0.5) < 0.08 for scores in shares.values())
 
 
 @pytest.mark.parametrize(
@@ -232,5 +278,5 @@ def test_words_do_not_load_matplotlib():
 
 def test_sessions_that_did_not_move_are_not_counted_among_the_directions():
     backtest = make_backtest({"mae": 1.0, "directional_accuracy": 0.5}, {"mae": 1.0}, {"mae": 1.0})
-    backtest.forecasts.loc[backtest.forecasts.index[:3], "actual"] = 209.0
+    backtest.forecasts.loc[backtest.forecasts.index[:3], "actual"] = 209.5  # the last close
     assert any("in 50 % of 18 sessions" in sentence for sentence in describe_backtest(backtest))

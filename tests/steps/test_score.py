@@ -1,6 +1,6 @@
 """Scores, missed nights and replay, over simulated nights of the pipeline itself."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from scenario import FRIDAY_EVENING, evening
 from stockrnn.steps.backtest import last_whole_month
 from stockrnn.steps.forecast import forecast_next
 from stockrnn.steps.replay import replay_all, replay_one
-from stockrnn.steps.score import score_forecasts
+from stockrnn.steps.score import make_score, score_forecasts
 from stockrnn.store.engine import reading, writing
 
 KEY = {"ticker": "SIM-FAT", "target": "open", "spec": "tutorial"}
@@ -58,7 +58,62 @@ def test_a_forecast_is_scored_on_the_night_after_its_session(run_night, make_job
     assert score["naive_error"] == pytest.approx(made.naive - bar["open"], abs=1e-12)
     assert score["last_close_error"] == pytest.approx(made.last_close - bar["open"], abs=1e-12)
     assert score["inside_80"] == (made.lower_80 <= bar["open"] <= made.upper_80)
-    assert score["direction_correct"] == (np.sign(made.predicted - made.naive) == np.sign(bar["open"] - made.naive))
+    moved, named = bar["open"] - made.last_close, made.predicted - made.last_close
+    assert score["direction_correct"] == (np.sign(named) == np.sign(moved))
+
+
+def row_of(target, *, basis=1.0, **prices):
+    """A row of `forecast_vs_actual`: prices in the shares of the actual one."""
+    errors = ("error", "naive_error", "last_close_error", "drift_error", "moving_average_error")
+    bounds = ("lower_80", "upper_80", "lower_95", "upper_95")
+    none = dict.fromkeys((*errors, *bounds, "last_scored_at"))
+    return none | {"forecast_id": "f", "target": target, "basis": basis} | prices
+
+
+@pytest.mark.parametrize(
+    ("target", "prices", "correct"),
+    [
+        # yesterday opened at 100 and closed at 110
+        ("open", {"actual": 112.0, "predicted": 105.0, "naive": 100.0, "last_close": 110.0}, False),
+        ("open", {"actual": 105.0, "predicted": 100.0, "naive": 100.0, "last_close": 110.0}, True),
+        ("high", {"actual": 112.0, "predicted": 111.0, "naive": 115.0, "last_close": 110.0}, True),
+        ("low", {"actual": 110.0, "predicted": 111.0, "naive": 115.0, "last_close": 110.0}, None),
+        ("open", {"actual": 112.0, "predicted": 110.0, "naive": 100.0, "last_close": 110.0}, None),
+        ("close", {"actual": 112.0, "predicted": 111.0, "naive": 110.0, "last_close": 110.0}, True),
+        # the close stands at twice the adjusted one
+        ("adj_close", {"actual": 56.0, "predicted": 57.0, "naive": 55.0, "last_close": 110.0}, True),
+        ("adj_close", {"actual": 54.0, "predicted": 57.0, "naive": 55.0, "last_close": 110.0}, False),
+        ("adj_close", {"actual": 54.0, "predicted": 55.0, "naive": 55.0, "last_close": 110.0}, None),
+    ],
+)
+def test_a_direction_is_counted_from_the_last_close_and_of_an_adjusted_close_from_the_last_adjusted_one(
+    target, prices, correct
+):
+    assert make_score(row_of(target, **prices), clock=datetime(2024, 1, 5, tzinfo=UTC)).direction_correct is correct
+
+
+def test_a_split_since_the_forecast_makes_no_direction(run_night, make_job, engine):
+    first, second = evenings(make_job, 2)
+    _, made = run_night(first)
+    update_simulated(make_job(as_of=second))
+    with writing(
+        engine
+    ) as connection:  # 4 for 1: the cutoff's old bar moves to the revisions, all prices are quartered
+        connection.exec_driver_sql(
+            "insert into price_revisions select ticker, session, '2012-04-02 12:00:00.000000', open, high, low, "
+            "close, adj_close, volume, source, observed_at, 'split' from prices where session = '2012-03-30'"
+        )
+        connection.exec_driver_sql(
+            "update prices set open = open / 4, high = high / 4, low = low / 4, close = close / 4, "
+            "adj_close = adj_close / 4 where session >= '2012-03-30'"
+        )
+    score_forecasts(make_job(as_of=second))
+    (score,) = rows(engine, "select * from scores")
+    assert score["basis"] == 0.25
+    moved, named = score["actual"] - made.last_close / 4, made.predicted / 4 - made.last_close / 4
+    assert score["direction_correct"] == (np.sign(named) == np.sign(moved))
+    # in the old shares every price of today lies below the last close
+    assert score["actual"] < made.last_close / 2
 
 
 def test_the_first_night_has_intervals_from_the_errors_of_the_backtest(run_night, make_job):

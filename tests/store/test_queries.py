@@ -254,3 +254,31 @@ def test_a_backtests_forecasts_have_their_errors_with_the_sign_of_forecast_minus
     first = ask(filled, "backtest_forecasts", ticker="META", spec="small")[0]
     assert (first["target_session"], first["actual"], first["predicted"]) == ("2020-01-02", 10.0, 10.5)
     assert (first["error"], first["naive_error"]) == (0.5, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("live_skill", "last_close_mae"),
+        ("leaderboard", "last_close_mae"),
+        ("overall_skill", "last_close_mae_percent"),
+        ("naive_was_better", "last_close_closer"),
+    ],
+)
+def test_the_last_close_stands_beside_an_open_but_not_beside_an_adjusted_close(
+    filled, make_forecast, make_backtest, name, column
+):
+    days = {"cutoff": date(2024, 1, 3), "target_session": date(2024, 1, 4)}
+    errors = {"actual": 346.77, "error": -0.5, "naive_error": 2.0, "last_close_error": 0.25}
+    with writing(filled) as connection:
+        for target in ("close", "adj_close"):
+            key = {"target": target, "model_id": "m-META-tutorial"}
+            write_forecast(connection, make_forecast(forecast_id=target, **key, **days))
+            write_scores(connection, [make_score(forecast_id=target, scored_at=NOON, basis=1.0, **errors)])
+            write_backtest(connection, make_backtest(backtest_id=target, target=target))
+    found = {}
+    for row in ask(filled, name, spec="tutorial"):
+        found.setdefault(row["target"], set()).add(row[column])
+    assert found.pop("adj_close") == {None}
+    assert set(found) == {"open", "close"}
+    assert None not in set.union(*found.values())
