@@ -37,7 +37,7 @@ def test_what_sets_the_sources_apart():
 
 
 def test_an_unknown_source_is_told_which_there_are():
-    with pytest.raises(UsageError, match="^no source 'nosuch'; known: yahoo, simulated, stored$"):
+    with pytest.raises(UsageError, match=r"^no source 'nosuch'; known: yahoo, simulated, stored$"):
         get_source("nosuch")
 
 
@@ -63,13 +63,16 @@ def test_an_option_offers_the_names_on_the_command_line():
     assert all(name in refused.output for name in SOURCE_NAMES)
 
 
+def list_constants(path):
+    return (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+
+
 def test_no_other_room_knows_a_source_on_the_network_by_name():
     networked = {name for name in SOURCE_NAMES if get_source(name).needs_network}
     found = {
         path.relative_to(folder.parent).as_posix()
         for folder in FOLDERS
         for path in folder.rglob("*.py")
-        if networked
-        & {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+        if networked & set(list_constants(path))
     }
     assert found == {"stockrnn/sources/registry.py", "stockrnn/sources/yahoo/names.py"}
