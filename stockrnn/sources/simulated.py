@@ -209,4 +209,6 @@ def _open(_settings: Settings) -> Fetch:
     return fetch_simulated
 
 
-SOURCE = Source(name="simulated", title=_TITLE, open=_open, simulated=True, default_tickers=DEMO_TICKERS)
+SOURCE = Source(
+    name="simulated", title=_TITLE, open=_open, simulated=True, begins=FIRST_SESSION, default_tickers=DEMO_TICKERS
+)

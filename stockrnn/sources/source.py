@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 from stockrnn.market.calendars import Calendar
@@ -41,6 +42,8 @@ class Source:
         It can be out of reach, and its bars may come late: stale prices are refused.
     simulated
         Its time is simulated: figures are final at the close, and what it tells is dated by the run's `as_of`.
+    begins
+        Where a whole history begins; None for the settings' `history_from`.
     default_tickers
         The tickers of a run that names none; empty for those of the settings, else all in the store.
     look_up_calendar
@@ -52,6 +55,7 @@ class Source:
     open: Open | None = None
     needs_network: bool = False
     simulated: bool = False
+    begins: date | None = None
     default_tickers: tuple[str, ...] = ()
     look_up_calendar: LookUp = look_up_calendar
 

@@ -151,8 +151,10 @@ def _settle_hours(job: Job, source: Source) -> float:
 
 def _whole_span(update: _Update) -> Span:
     stored = update.stored
-    begins = [update.job.settings.history_from] + ([stored.first_session] if stored and stored.first_session else [])
-    return Span(min(*begins, update.last), update.last)
+    begins = [update.source.begins or update.job.settings.history_from, update.last]
+    if stored is not None and stored.first_session is not None:
+        begins.append(stored.first_session)
+    return Span(min(begins), update.last)
 
 
 def _fetch(request: _Request, fetch: Fetch) -> Download:

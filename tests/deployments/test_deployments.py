@@ -9,6 +9,8 @@ from urllib.error import HTTPError
 import pytest
 from prefect_api import NAMES, ask, look, send, wait_for_end
 
+from stockrnn.sources.registry import SOURCE_NAMES
+
 
 def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deployed):
     found = look(deployed)
@@ -35,7 +37,7 @@ def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deploy
 def test_the_form_has_types_choices_and_help_texts(deployed):
     fields = look(deployed)["nightly/nightly"]["parameter_openapi_schema"]["properties"]
     assert "Yahoo symbols" in fields["tickers"]["description"]
-    assert fields["source"]["enum"] == ["yahoo", "simulated", "stored"]
+    assert fields["source"]["enum"] == list(SOURCE_NAMES)
     assert fields["sessions_only"]["default"] is False
 
 

@@ -28,7 +28,8 @@ class Updater:
         path = folder / f"settings {port}.json"
         path.write_text(json.dumps(values))
         script = Path(__file__).with_name("update_process.py")
-        environment = os.environ | {"PYTHONPATH": str(script.parents[1])}
+        # before what is installed: this checkout
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(script.parents[at]) for at in (1, 2))}
         self._process = subprocess.Popen(
             [sys.executable, str(script), str(port), str(path)],
             stdin=subprocess.PIPE,
