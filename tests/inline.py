@@ -2,11 +2,10 @@
 
 from concurrent.futures import Future
 
-from stockrnn.sources.registry import get_source
-
 from stockrnn.models.registry import nightly_specs
 from stockrnn.night import Night, run_night, run_plainly
 from stockrnn.progress import LogProgress
+from stockrnn.sources.registry import get_source
 from stockrnn.steps.backtest import Backtested, Holdout, backtest
 from stockrnn.steps.feed import open_feed, update_prices
 from stockrnn.steps.retrain import Retrained, retrain

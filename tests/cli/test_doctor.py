@@ -27,8 +27,8 @@ def test_all_is_well_but_for_a_server_that_is_not_needed(cli, yahoo):
     result = cli("doctor")
     assert result.code == 0
     assert health(result.out) == {
-        "database": "ok", "clock": "ok", "specs": "ok", "calendars": "ok", "disk": "ok", "time zones": "ok", "Yahoo": "ok",
-        "Prefect": "warning",
+        "database": "ok", "clock": "ok", "specs": "ok", "calendars": "ok", "disk": "ok",
+        "time zones": "ok", "Yahoo": "ok", "Prefect": "warning",
     }  # fmt: skip
     assert "schema 0001 of 0001" in result.out
 
