@@ -7,7 +7,7 @@ from stockrnn.evaluation.holdouts import compare_with_baselines
 
 
 def run_holdout(split, close, *, lookback, fit):
-    """Fit on the training values (T,), forecast from windows (N, lookback, 1), set beside what came."""
+    """Fit on training values (T,), forecast from windows (N, lookback, 1), join with actual values and baselines."""
     predict = fit(split.training.to_numpy(dtype=np.float64))
     values = split.inputs.to_numpy(dtype=np.float64)
     windows = np.stack([values[i - lookback : i] for i in range(lookback, len(values))])

@@ -71,7 +71,7 @@ def split_holdout(
     values
         The target, index `session`, ascending, no NaN.
     train_from, train_sessions
-        Where training begins: a date, else so many sessions before the holdout, else the first session.
+        Where training begins: at a date, else that number of sessions before the holdout, else at the first session.
 
     Raises
     ------
@@ -123,8 +123,8 @@ def compare_with_baselines(split: Split, close: pd.Series, predictions: pd.DataF
     Returns
     -------
     DataFrame
-        Index `session`, columns `BACKTEST_COLUMNS`; where the model names no intervals, each session's rest on the
-        errors of the sessions before it.
+        Index `session`, columns `BACKTEST_COLUMNS`; where the model names no intervals, each session's are computed
+        from the errors of the sessions before it.
     """
     held_out = split.held_out
     baseline_values = baselines.make_baselines(split.known, close.reindex(split.known.index)).loc[held_out]

@@ -52,7 +52,7 @@ def pooled_diebold_mariano(loss: np.ndarray, reference: np.ndarray, *, clusters:
 
     The variance of the mean is the cluster-robust one of Liang & Zeger (1986) with the factor G / (G - 1) and
     Student's t with G - 1 degrees of freedom, G clusters (Cameron & Miller 2015, "A Practitioner's Guide to
-    Cluster-Robust Inference", section II). With one pair a cluster it is `diebold_mariano`.
+    Cluster-Robust Inference", section II). With one pair per cluster it is `diebold_mariano`.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def pooled_diebold_mariano(loss: np.ndarray, reference: np.ndarray, *, clusters:
         The date of each pair, shape (n,).
     """
     differences = np.asarray(loss, dtype=np.float64) - np.asarray(reference, dtype=np.float64)
-    # what the last bits of a float differ by is no difference
+    # a difference in the last bits of a float is rounding
     differences[np.abs(differences) < _ROUNDING * np.abs(reference)] = 0.0
     n = len(differences)
     mean = float(np.mean(differences)) if n else math.nan

@@ -1,4 +1,4 @@
-"""The record over many sessions and tickers: each model beside the baselines of the same sessions.
+"""Rank models over many sessions and tickers, each beside the baselines of the same sessions.
 
 Errors are taken relative to the last close when each forecast was issued, so that tickers can be pooled and splits
 change nothing; tickers of one session are one cluster, because they move together.

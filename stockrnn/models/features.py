@@ -79,7 +79,7 @@ def make_inputs(
     target
         Decides the reference price, see `benchmarks.reference_column`.
     newest
-        Return only so many of the newest windows; None: all.
+        The number of windows to return, the newest ones; None: all.
     """
     known = _measure(bars)
     count = max(len(bars) - max(WARM_UP, lookback) + 1, 0)

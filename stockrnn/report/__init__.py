@@ -1,4 +1,5 @@
-"""The report floor: what the numbers say, in words (`words`) and as one picture (`png`).
+"""Reports of forecasts, backtests and the live record: in words (`words`, `pages`) and as pictures.
 
-Only `png` and the modules it draws with import matplotlib; `words` and `formats` are text in, text out.
+The pictures are `ticker_report` and `leaderboard`; only these two and the modules that they draw with import
+matplotlib; `words` and `formats` are text in, text out.
 """

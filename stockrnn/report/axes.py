@@ -18,14 +18,14 @@ _TICKS_HEIGHT = 40.0
 _MIN_TICKS = 40.0
 _MIN_LABELS = 140.0
 _LEADER = 26.0
-_MIN_RANGE = 0.004  # of the price: less would blow noise up to a mountain
+_MIN_RANGE = 0.004  # of the price: on a narrower axis noise would look like large moves
 _WEEKS_UP_TO = 32
 _WEEKS_UP_TO_MONTHS = 3  # fewer would leave one or two dates on the axis
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one series is drawn, so that it can be told apart in colour and in grey (palette: Okabe-Ito)."""
+    """How one series is drawn, so that it is distinct in colour and in grey (palette: Okabe-Ito)."""
 
     color: str
     line: str
@@ -126,22 +126,22 @@ def set_session_axis(ax: Axes, sessions: pd.DatetimeIndex, *, last: float) -> No
     ax.set_xlim(-0.5, last)
     months = len(sessions) > _WEEKS_UP_TO and sessions.to_period("M").nunique() > _WEEKS_UP_TO_MONTHS
     width = float(ax.get_window_extent().width)
-    chosen = _ticks(sessions, months=months, least=68.0 / width * (last + 0.5))
+    chosen = _ticks(sessions, months=months, min_distance=68.0 / width * (last + 0.5))
     befores = [None, *chosen[:-1]]
     labels = [_tick_label(sessions, at, before, months=months) for at, before in zip(chosen, befores, strict=True)]
     ax.set_xticks(chosen, labels)
 
 
-def _ticks(sessions: pd.DatetimeIndex, *, months: bool, least: float) -> list[int]:
+def _ticks(sessions: pd.DatetimeIndex, *, months: bool, min_distance: float) -> list[int]:
     periods = sessions.to_period("M" if months else "W")
     starts = [at for at in range(1, len(sessions)) if periods[at] != periods[at - 1]]
     candidates = starts if months and starts else [0, *starts]
     chosen: list[int] = []
     for at in candidates:
-        if not chosen or at - chosen[-1] >= least:
+        if not chosen or at - chosen[-1] >= min_distance:
             chosen.append(at)
     final = len(sessions) - 1
-    return [*chosen, final] if len(chosen) == 1 and final - chosen[0] >= least else chosen
+    return [*chosen, final] if len(chosen) == 1 and final - chosen[0] >= min_distance else chosen
 
 
 def _tick_label(sessions: pd.DatetimeIndex, at: int, before: int | None, *, months: bool) -> str:

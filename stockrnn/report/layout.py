@@ -120,15 +120,15 @@ class Page:
         pieces: list[str] = []
         while len(word) > 1 and self.text_width(word, size=size, bold=bold) > width:
             lengths = range(len(word) - 1, 1, -1)
-            most = next((n for n in lengths if self.text_width(word[:n], size=size, bold=bold) <= width), 1)
-            end = max(word.rfind(mark, 0, most) for mark in "-_") + 1
-            end = end if end > most / 2 else most
+            longest = next((n for n in lengths if self.text_width(word[:n], size=size, bold=bold) <= width), 1)
+            end = max(word.rfind(mark, 0, longest) for mark in "-_") + 1
+            end = end if end > longest / 2 else longest
             pieces.append(word[:end])
             word = word[end:]
         return [*pieces, word]
 
     def balanced_width(self, text: str, *, width: float, size: float, bold: bool = False) -> float:
-        """Return the least width, in steps of 10 pixels, that takes no more lines than `width` does."""
+        """Return the smallest width, in steps of 10 pixels, that takes no more lines than `width` does."""
         lines = len(self.wrap(text, width=width, size=size, bold=bold))
         while len(self.wrap(text, width=width - 10, size=size, bold=bold)) == lines and width > 100:  # noqa: PLR2004  # pixels
             width -= 10
@@ -203,8 +203,8 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> l
             mean, members = (before * many + mean * members) / (many + members), many + members
         pools.append((mean, members))
     shifted = [mean for mean, members in pools for _ in range(members)]
-    most = high - gap * (len(wanted) - 1)
+    max_start = high - gap * (len(wanted) - 1)
     placed = [0.0] * len(wanted)
     for rank, index in enumerate(order):
-        placed[index] = min(max(shifted[rank], low), most) + rank * gap
+        placed[index] = min(max(shifted[rank], low), max_start) + rank * gap
     return placed

@@ -28,7 +28,7 @@ from stockrnn.report.verdicts import write_verdict
 from stockrnn.report.words import count_sessions, describe_direction_reference
 from stockrnn.types import LiveRecord
 
-_MIN_SPAN = 0.1  # percent of the price: less would blow noise up to a mountain
+_MIN_SPAN = 0.1  # percent of the price: on a narrower axis noise would look like large moves
 _DECIMALS = 2
 _CONFIDENCE = "In brackets: 95 % confidence intervals."
 
@@ -78,7 +78,7 @@ def draw_record(page: Page, box: Box, record: LiveRecord) -> None:
 
 
 def draw_record_words(page: Page, box: Box, record: LiveRecord) -> None:
-    """Write what the live record proves so far, and the figures that it rests on."""
+    """Write what the live record proves so far, and the figures behind it."""
     write_verdict(page, box, "What it has been worth, live", find_live_verdict(record).words, describe_record(record))
 
 

@@ -1,4 +1,4 @@
-"""The report's right column: the verdict with its reasons, and the errors beside the baselines'."""
+"""The report's right column: the verdict with its reasons, and the errors beside those of the benchmarks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ class Row:
 
 
 def draw_words(page: Page, box: Box, backtest: Backtest | None, *, currency: str | None) -> None:
-    """Write the verdict large and, below it, the sentences it rests on."""
+    """Write the verdict large and, below it, the sentences that explain it."""
     text = NOT_TESTED if backtest is None else verdict(backtest)
     sentences = NO_BACKTEST if backtest is None else describe_backtest(backtest, currency=currency)
     write_verdict(page, box, "What the forecast is worth", text, sentences)

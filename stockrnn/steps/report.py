@@ -34,7 +34,7 @@ def write_report(job: Job) -> Path:
     StoreError
         The folder of reports can't be written.
     """
-    from stockrnn.report.png import draw_report
+    from stockrnn.report.ticker_report import draw_report
 
     history = job.history
     forecast, backtest, record = _read_results(job, history.cutoff)

@@ -21,7 +21,7 @@ def read_live_record(
     Parameters
     ----------
     newest
-        Only so many of the last scored forecasts; missed nights are never left out.
+        The number of scored forecasts to return, the newest ones; None: all. All missed nights are returned.
     """
     query = _live(target, through).where(forecasts.c.ticker == ticker, forecasts.c.spec == spec)
     if newest is not None:

@@ -50,7 +50,7 @@ def model(files):
 
 @pytest.fixture(scope="module")
 def tested(files, model):
-    """Return a row a forecast: what came, the quantiles of the model, and those of econometrics, as log returns."""
+    """Return one row per forecast: the actual log return, and the quantiles of the model and of econometrics."""
     tables = []
     for ticker, bars in files.items():
         inputs = make_windows_of(bars, SPEC, target="close")

@@ -82,5 +82,5 @@ def test_the_ewma_quantiles_are_those_of_a_plain_loop():
 
 
 @BOTH
-def test_nothing_is_said_of_no_session(forecast):
+def test_without_sessions_there_are_no_quantiles(forecast):
     assert forecast(RETURNS, first=date(2020, 1, 1), levels=LEVELS).shape == (0, len(LEVELS))

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from stockrnn.evaluation.verdicts import decide_verdict
 from stockrnn.report.axes import LAST_CLOSE, MODEL, NAIVE
 from stockrnn.report.live_record import describe_record, find_live_verdict
-from stockrnn.report.png import draw_report, make_figure
+from stockrnn.report.ticker_report import draw_report, make_figure
 
 RECORDS = {
     "1 session": make_record(sessions=1),

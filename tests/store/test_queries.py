@@ -205,7 +205,7 @@ def test_a_backtest_without_a_metric_still_stands_on_the_leaderboard(filled, mak
     assert (row["mae"], row["naive_mae"], row["last_close_mae"], row["skill"]) == (0.5, 0.0, None, None)
 
 
-def test_the_latest_forecasts_have_one_row_a_key_a_live_one_before_a_hindcast(filled, make_forecast):
+def test_the_latest_forecasts_have_one_row_per_key_a_live_one_before_a_hindcast(filled, make_forecast):
     rows = look(filled, "latest_forecasts")
     assert sorted(row["forecast_id"] for row in rows) == [
         "AAPL-tutorial-live-4",

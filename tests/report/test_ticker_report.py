@@ -20,7 +20,7 @@ from report.pictures import (
 )
 
 from stockrnn.report.axes import MODEL
-from stockrnn.report.png import draw_report, make_figure
+from stockrnn.report.ticker_report import draw_report, make_figure
 
 
 def png_bytes(path, **report):
