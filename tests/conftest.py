@@ -9,10 +9,12 @@ import hypothesis
 import prefect_server
 import pytest
 import services
+from inline import InlineExecutor
 from postgres_server import Postgres
 from xdist.scheduler import LoadFileScheduling
 
 from stockrnn.settings import Settings
+from stockrnn.training import trainer
 
 # the same examples each time, so that a change is not judged by luck; with --all-nights new ones are drawn
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
@@ -90,8 +92,19 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run every test in a folder of its own, without the developer's settings."""
     for name in [name for name in os.environ if name.startswith("STOCKRNN_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("STOCKRNN_TASK_RUNNER", "single")  # its one process serves all tests of a file
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _train_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train in this process, which has imported Keras once; tests of child processes ask for `real_executors`."""
+    if "real_executors" not in request.fixturenames:
+        monkeypatch.setattr(trainer, "make_executor", lambda _settings: InlineExecutor())
+
+
+@pytest.fixture
+def real_executors() -> None:
+    """Let trainings run where the settings say."""
 
 
 @pytest.fixture

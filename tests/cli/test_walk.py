@@ -52,9 +52,7 @@ def test_a_walk_prints_a_block_a_ticker_and_one_verdict_and_goes_on_where_it_was
     assert all(ttest_1samp(column, 0).pvalue < 0.001 and column.mean() > 0 for column in differences.T)
     assert last == "all 2 tickers together, 62 sessions: worse than naive and the last close (p < 0.001)\n"
 
-    begun, *lines = first.err.splitlines()
-    assert begun.endswith("INFO 6 networks to train")
-    steps = [STEP.fullmatch(line).groups() for line in lines]
+    steps = [STEP.fullmatch(line).groups() for line in first.err.splitlines() if " fold " in line]
     assert [int(number) for _, _, number, _ in steps] == [1, 2, 3, 4, 5, 6]
     assert {(ticker, month) for ticker, month, _, _ in steps} == {
         (ticker, month) for ticker in BOTH[1::2] for month in ("2012-01", "2012-02", "2012-03")
@@ -86,7 +84,8 @@ def test_a_ticker_with_too_short_a_history_is_named_and_the_other_one_is_done(cl
     assert result.out.count(", backtest ") == result.out.count("verdict ") == 1
     assert "SHORT" not in result.out
     assert "together" not in result.out
-    _, *steps, last = result.err.splitlines()
+    *lines, last = result.err.splitlines()
+    steps = [line for line in lines if " fold " in line]
     # its other month could be tested, but a part of a walk is none
     assert last == f"error: SHORT: {reason}"
     told = [line.split(" INFO ")[1].rsplit(" fold ")[0] for line in steps]

@@ -23,9 +23,7 @@ COMPARED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _from_the_file(monkeypatch):
-    monkeypatch.delenv("STOCKRNN_TASK_RUNNER")
+pytestmark = pytest.mark.usefixtures("real_executors")
 
 
 def _make(folder, *runner, spec=BOTH):

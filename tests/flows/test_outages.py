@@ -27,8 +27,8 @@ WRITTEN = {
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory):
-    with run_postgres(tmp_path_factory.getbasetemp().parent) as server:
+def postgres():
+    with run_postgres() as server:
         yield server
 
 
