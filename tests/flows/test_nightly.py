@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.nightly import nightly, run_nightly
@@ -34,8 +35,8 @@ def _flow_run(run_id):
     async def read():
         async with get_client() as client:
             run = await client.read_flow_run(run_id)
-            tasks = await client.read_task_runs()
-            return run, sorted(task.name for task in tasks if str(task.flow_run_id) == run_id)
+            tasks = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+            return run, sorted(task.name for task in tasks)
 
     return asyncio.run(read())
 
@@ -130,7 +131,7 @@ def test_a_history_too_short_for_a_backtest_is_still_forecast():
     assert night.outcomes[0].report.exists()
 
 
-BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmost_windows = 800\nvalidation_sessions = 40\n")
+BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmax_windows = 800\nvalidation_sessions = 40\n")
 
 
 def test_a_night_works_on_every_nightly_spec_and_trains_once_what_all_tickers_share(tmp_path):

@@ -16,7 +16,7 @@ from stockrnn.store.migrate import open_store
 from stockrnn.training.ahead import Training
 
 TICKERS = ["SIM-A", "SIM-B"]
-BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmost_windows = 800\nvalidation_sessions = 40\n")
+BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmax_windows = 800\nvalidation_sessions = 40\n")
 COMPARED = {
     "models": "model_id, epochs, loss, weights_sha256, cutoff",
     "promotions": "promotion_id, decision, reason, evidence",

@@ -37,7 +37,7 @@ def empty(request, tmp_path) -> Settings:
     if request.param == "sqlite":
         (tmp_path / "empty").mkdir()
         return Settings(home=tmp_path / "empty")
-    return Settings(home=tmp_path, database_url=SecretStr(request.getfixturevalue("postgres")(empty=True)))
+    return Settings(home=tmp_path, database_url=SecretStr(request.getfixturevalue("postgres").make(empty=True)))
 
 
 def test_the_migrations_make_exactly_what_the_schema_says(engine):
