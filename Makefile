@@ -1,15 +1,20 @@
 # Everything runs in .venv, made from requirements.lock by the first target that needs it.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 
-.PHONY: demo test test-ui check bench lock clean
+.PHONY: demo test test-all test-ui check bench lock clean
 
 demo: .venv/.installed
 	$(BIN)/stockrnn demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m "not exhaustive"
+
+# What `make test` leaves out, and nothing else.
+test-all: .venv/.installed
+	$(PYTEST) -m exhaustive
 
 # In a real browser; needs chromium and chromedriver (Debian: chromium chromium-driver).
 test-ui: .venv/.installed

@@ -1,4 +1,4 @@
-"""Every command of the README, run in order in an empty folder as a newcomer would; `make demo` twice."""
+"""Every command of the README, run in order in an empty folder as a newcomer would."""
 
 import hashlib
 import os
@@ -10,13 +10,15 @@ import sys
 import time
 import tomllib
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from yahoo_server import FakeYahoo
+from prefect_server import clean_environment
+from yahoo_server import FakeYahoo, make_session_class
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
@@ -31,10 +33,19 @@ TABLES = (
 )  # fmt: skip
 
 QUICK = {
-    "STOCKRNN_SPECS__TUTORIAL__EPOCHS": "1",
-    "STOCKRNN_SPECS__QUANTILE__EPOCHS": "1",
-    "STOCKRNN_SPECS__QUANTILE__MEMBERS": "1",
+    f"STOCKRNN_SPECS__{name}": value
+    for name, value in {
+        "TUTORIAL__EPOCHS": "1",
+        "TUTORIAL__LAYERS": "1",
+        "TUTORIAL__UNITS": "8",
+        "QUANTILE__EPOCHS": "1",
+        "QUANTILE__LAYERS": "1",
+        "QUANTILE__UNITS": "8",
+        "QUANTILE__MEMBERS": "1",
+        "QUANTILE__MAX_WINDOWS": "1000",
+    }.items()
 }
+"""Networks that train in a moment, in place of those of the demo."""
 
 pytestmark = pytest.mark.slow
 
@@ -60,38 +71,79 @@ if __name__ == "__main__":  # a process that trains reads this file, too
 """The command as it is installed, but for Yahoo, which is on the loopback."""
 
 
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """A folder with nothing but a CSV file, `stockrnn` on its path, and a Yahoo on the loopback."""
+
+    folder: Path
+    port: int
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "stockrnn-data" / "stockrnn.db"
+
+    def run(self, command: str, **variables: str) -> Done:
+        """Run a command in a process of its own, as a newcomer would."""
+        path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment = clean_environment() | {"PATH": path, **variables}
+        done = subprocess.run(
+            shlex.split(command), cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+def _make_newcomer(folder, yahoo, bars):
+    command = folder / "bin" / "stockrnn"
+    command.parent.mkdir()
+    command.write_text(STOCKRNN.replace("PORT", str(yahoo.port)))
+    command.chmod(0o755)
+    frame = bars.loc[:"2020-01-31"]
+    frame.columns = [name.replace("_", " ").title() for name in frame.columns]
+    frame.rename_axis("Date").to_csv(folder / "META.csv")
+    return Newcomer(folder, yahoo.port)
+
+
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory):
-    """A folder with nothing but a CSV file, and `stockrnn` on the path."""
-    folder = tmp_path_factory.mktemp("newcomer")
     calendar = load_calendar("XNYS", through_year=datetime.now(UTC).year + 2)
     bars = simulate_bars("META", calendar.sessions(parse_day("2015-01-02"), calendar.table.index[-1].date()))
     with FakeYahoo(now=datetime.now(UTC)) as yahoo:
         yahoo.list("META", bars, calendar=calendar)
-        command = folder / "bin" / "stockrnn"
-        command.parent.mkdir()
-        command.write_text(STOCKRNN.replace("PORT", str(yahoo.port)))
-        command.chmod(0o755)
-        _write_file(folder, bars.loc[:"2020-01-31"])
-        yield folder
+        yield _make_newcomer(tmp_path_factory.mktemp("newcomer"), yahoo, bars)
 
 
-def _write_file(folder, bars):
-    frame = bars.copy()
-    frame.columns = [name.replace("_", " ").title() for name in frame.columns]
-    frame.rename_axis("Date").to_csv(folder / "META.csv")
+@pytest.fixture
+def run_here(newcomer, monkeypatch, capsys, prefect_api):
+    """Run a command in this process; a night goes to the Prefect server of the tests."""
+    from stockrnn.cli import main
+    from stockrnn.sources import yahoo_session
 
+    session = make_session_class(newcomer.port, yahoo_session.YahooSession)
+    monkeypatch.setattr(yahoo_session, "YahooSession", session)
+    monkeypatch.chdir(newcomer.folder)
 
-def _run(command, folder, **variables):
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("STOCKRNN_", "PREFECT_"))
-    }
-    environment |= {"PATH": f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}", **variables}
-    started = time.perf_counter()
-    done = subprocess.run(
-        shlex.split(command), cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    return done, time.perf_counter() - started
+    def run(command: str, **variables: str) -> Done:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", shlex.split(command))
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    before = os.environ.copy()
+    yield run
+    os.environ.clear()  # what a command sets for Prefect ends with the test
+    os.environ.update(before)
 
 
 def _recipe(target):
@@ -102,45 +154,66 @@ def _recipe(target):
     return done.stdout.splitlines()[-1]
 
 
-def _digest(folder):
+def _digest(newcomer):
     """A digest of every row of every table but the log of runs."""
-    with closing(sqlite3.connect(folder / "stockrnn-data" / "stockrnn.db")) as connection:
+    with closing(sqlite3.connect(newcomer.database)) as connection:
         rows = {table: connection.execute(f"select * from {table} order by 1, 2, 3").fetchall() for table in TABLES}
     return hashlib.sha256(repr(rows).encode()).hexdigest(), {table: len(rows[table]) for table in TABLES}
 
 
-def test_the_demo_runs_the_whole_night_and_a_second_run_changes_no_row(newcomer):
-    assert _recipe("demo") == ".venv/bin/stockrnn demo"
-    first, seconds = _run("stockrnn demo", newcomer)
-    assert first.returncode == 0, first.stderr
-    assert "this trains 15" in first.stdout
-    assert first.stdout.count(" live ") == 6
+def _check_demo(done, newcomer):
+    """It has said and left what the README promises."""
+    assert done.code == 0, done.err
+    assert "this trains 15" in done.out
+    assert done.out.count(" live ") == 6
     for ticker in ("SIM-WALK", "SIM-SIGNAL", "SIM-FAT"):
-        assert f"{ticker}: report stockrnn-data/reports/{ticker}.png" in first.stdout
-        assert (newcomer / "stockrnn-data" / "reports" / f"{ticker}.png").exists()
-    assert "Traceback" not in first.stderr
-    assert seconds < 360  # three minutes on a quiet machine; this one may be busy
-    before, counts = _digest(newcomer)
+        assert f"{ticker}: report stockrnn-data/reports/{ticker}.png" in done.out
+        assert (newcomer.folder / "stockrnn-data" / "reports" / f"{ticker}.png").exists()
+    assert "Traceback" not in done.err
+    _, counts = _digest(newcomer)
     assert (counts["models"], counts["forecasts"], counts["backtests"]) == (4, 6, 6)
 
-    again, seconds = _run("stockrnn demo", newcomer)
-    assert again.returncode == 0, again.stderr
+
+def test_the_demo_runs_the_whole_night_and_a_second_run_changes_no_row(newcomer, run_here):
+    assert _recipe("demo") == ".venv/bin/stockrnn demo"
+    _check_demo(newcomer.run("stockrnn demo", **QUICK), newcomer)
+    before, _ = _digest(newcomer)
+    again = run_here("stockrnn demo", **QUICK)
+    assert again.code == 0, again.err
     assert _digest(newcomer)[0] == before
-    assert again.stderr.count("no training due") == 6
-    assert seconds < 120
+    assert again.err.count("no training due") == 6
+
+
+@pytest.mark.exhaustive
+def test_the_demo_with_all_its_epochs_takes_three_minutes_and_a_second_run_one(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "stockrnn").write_text(STOCKRNN.replace("PORT", "9"))  # it needs no Yahoo
+    (tmp_path / "bin" / "stockrnn").chmod(0o755)
+    newcomer = Newcomer(tmp_path, 9)
+    started = time.perf_counter()
+    _check_demo(newcomer.run("stockrnn demo"), newcomer)
+    assert time.perf_counter() - started < 360  # three minutes on a quiet machine; this one may be busy
+    before, _ = _digest(newcomer)
+    started = time.perf_counter()
+    again = newcomer.run("stockrnn demo")
+    assert again.err.count("no training due") == 6
+    assert _digest(newcomer)[0] == before
+    assert time.perf_counter() - started < 120
 
 
 def test_make_test_runs_pytest():
     assert _recipe("test").startswith(".venv/bin/python -m pytest ")
+    assert _recipe("test").endswith('-m "not exhaustive"')
+    assert _recipe("test-all").endswith("-m exhaustive")
 
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("stockrnn") and line != SERVE])
-def test_every_stockrnn_command_works_in_the_order_given(newcomer, command):
-    done, _ = _run(command, newcomer, **QUICK)
+def test_every_stockrnn_command_works_in_the_order_given(run_here, command):
+    done = run_here(command, **QUICK)
     # the demo's tickers have had no night since then, and status says so
     expected = 1 if command == "stockrnn status" else 0
-    assert done.returncode == expected, done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == expected, done.err
+    assert "Traceback" not in done.err
 
 
 def test_the_other_commands_are_those_that_other_tests_run():
@@ -158,18 +231,18 @@ def test_the_other_commands_are_those_that_other_tests_run():
     ]
 
 
-def test_the_crontab_line_is_a_schedule_and_a_command_that_works(newcomer):
+def test_the_crontab_line_is_a_schedule_and_a_command_that_works(run_here):
     (block,) = _blocks("crontab")
     zone, line = block.splitlines()
     ZoneInfo(zone.removeprefix("CRON_TZ="))
     assert re.fullmatch(r"(\S+ ){5} cd \$HOME/stockrnn && \.venv/bin/stockrnn nightly", line)
-    done, _ = _run("stockrnn nightly", newcomer, **QUICK)
-    assert done.returncode == 0, done.stderr
+    done = run_here("stockrnn nightly", **QUICK)
+    assert done.code == 0, done.err
 
 
 def test_the_sql_of_the_readme_answers(newcomer):
     (statement,) = _blocks("sql")
-    with closing(sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db")) as connection:
+    with closing(sqlite3.connect(newcomer.database)) as connection:
         rows = connection.execute(statement).fetchall()
     assert {row[0] for row in rows} >= {"META", "SIM-WALK", "SIM-SIGNAL", "SIM-FAT"}
 
@@ -181,7 +254,7 @@ def test_the_settings_shown_are_the_defaults(monkeypatch):
 
 
 def test_the_tables_and_views_named_are_those_of_the_database(newcomer):
-    with closing(sqlite3.connect(newcomer / "stockrnn-data" / "stockrnn.db")) as connection:
+    with closing(sqlite3.connect(newcomer.database)) as connection:
         listed = connection.execute("select name from sqlite_master where type in ('table', 'view')").fetchall()
     names = {name for (name,) in listed} - {"alembic_version"}
     assert all(f"`{name}`" in README for name in names)

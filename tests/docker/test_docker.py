@@ -95,12 +95,9 @@ def test_the_image_has_a_python_that_the_project_allows_and_runs_as_nobody_speci
     assert "http" not in re.sub(r"http://127\.0\.0\.1", "", DOCKERFILE)  # no index, no address
 
 
-def test_the_databases_are_made(tmp_path_factory):
-    from postgres_server import run_postgres
-
-    with run_postgres(tmp_path_factory.getbasetemp().parent) as server:
-        engine = create_engine(server.make(empty=True), isolation_level="AUTOCOMMIT", poolclass=NullPool)
-        with engine.connect() as connection:
-            connection.execute(text((ROOT / "docker/databases.sql").read_text()))
-            names = connection.execute(text("select datname from pg_database")).scalars().all()
+def test_the_databases_are_made(postgres):
+    engine = create_engine(postgres.make(empty=True), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text((ROOT / "docker/databases.sql").read_text()))
+        names = connection.execute(text("select datname from pg_database")).scalars().all()
     assert "prefect" in names

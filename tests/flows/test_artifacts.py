@@ -4,17 +4,21 @@ import asyncio
 import base64
 import json
 import re
+import uuid
 from dataclasses import replace
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.artifacts import make_key
 from flows.nightly import run_nightly
 from stockrnn.night import Outcome
 from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
+from stockrnn.settings import Settings
+from stockrnn.store.engine import reading
+from stockrnn.store.migrate import open_store
 
 BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmax_windows = 800\nvalidation_sessions = 40\n")
 
@@ -26,12 +30,17 @@ def night(tmp_path):
 
 
 def read_artifact(key):
-    """Return the newest version."""
+    """Return the one of the run that the store knows; other tests run nights on the same server."""
+    with reading(open_store(Settings())) as connection:
+        run = connection.exec_driver_sql("select flow_run_id from runs").scalar_one()
+    wanted = ArtifactFilter(
+        key=ArtifactFilterKey(any_=[key]), flow_run_id=ArtifactFilterFlowRunId(any_=[uuid.UUID(run)])
+    )
 
     async def read():
         async with get_client() as client:
-            found = await client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-            return max(found, key=lambda artifact: artifact.created)
+            (found,) = await client.read_artifacts(artifact_filter=wanted)
+            return found
 
     return asyncio.run(read())
 

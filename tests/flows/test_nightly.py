@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from scenario import FRIDAY_EVENING, SMALL_TOML
 
 from flows.nightly import nightly, run_nightly
@@ -33,8 +34,8 @@ def _flow_run(run_id):
     async def read():
         async with get_client() as client:
             run = await client.read_flow_run(run_id)
-            tasks = await client.read_task_runs()
-            return run, sorted(task.name for task in tasks if str(task.flow_run_id) == run_id)
+            tasks = await client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])))
+            return run, sorted(task.name for task in tasks)
 
     return asyncio.run(read())
 

@@ -27,17 +27,17 @@ WRITTEN = {
 
 
 @pytest.fixture(scope="module")
-def postgres():
+def stoppable():
     with run_postgres() as server:
         yield server
 
 
 @pytest.fixture
-def stored(postgres, monkeypatch, tmp_path):
+def stored(stoppable, monkeypatch, tmp_path):
     (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
-    monkeypatch.setenv("STOCKRNN_DATABASE_URL", postgres.make(password=PASSWORD))
-    yield postgres
-    postgres.start()
+    monkeypatch.setenv("STOCKRNN_DATABASE_URL", stoppable.make(password=PASSWORD))
+    yield stoppable
+    stoppable.start()
 
 
 def read_all():

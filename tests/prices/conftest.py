@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from nights import LISTED, Batch, list_simulated, night
-from postgres_server import run_postgres
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from yahoo_server import FakeYahoo, make_session_class
@@ -22,13 +21,6 @@ from stockrnn.sources.yahoo import session as yahoo_session
 from stockrnn.sources.yahoo.client import YahooClient
 from stockrnn.store.engine import DATABASE_FILE, make_engine
 from stockrnn.store.migrate import open_store
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory) -> Iterator[Callable[..., str]]:
-    """A real Postgres server; call it for the URL of a fresh database, migrated unless it shall be empty."""
-    with run_postgres(tmp_path_factory.getbasetemp().parent) as server:
-        yield server.make
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +60,7 @@ def make_settings(request, database, tmp_path, make_sqlite) -> Callable[[], Sett
         if database == "sqlite":
             make_sqlite(home).dispose()
             return Settings(**values)
-        return Settings(**values, database_url=SecretStr(request.getfixturevalue("postgres")()))
+        return Settings(**values, database_url=SecretStr(request.getfixturevalue("postgres").make()))
 
     return make
 

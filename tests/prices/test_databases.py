@@ -42,7 +42,7 @@ def empty(request, tmp_path) -> Settings:
     if request.param == "sqlite":
         (tmp_path / "empty").mkdir()
         return Settings(home=tmp_path / "empty")
-    return Settings(home=tmp_path, database_url=SecretStr(request.getfixturevalue("postgres")(empty=True)))
+    return Settings(home=tmp_path, database_url=SecretStr(request.getfixturevalue("postgres").make(empty=True)))
 
 
 @on_both_databases
