@@ -16,7 +16,6 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
-from typing import IO, cast
 
 from stockrnn.errors import StockrnnError
 
@@ -54,7 +53,8 @@ class TemporaryApi:
 
     def stop(self) -> None:
         """End it, and wait until it has ended."""
-        cast("IO[bytes]", self._process.stdin).close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._process.wait()
 
 
