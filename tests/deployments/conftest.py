@@ -12,7 +12,7 @@ import pytest
 import services
 import yaml
 from prefect_api import ask, look
-from scenario import SMALL_TOML
+from tiny_model import FOLDERS, TINY_TOML
 
 ROOT = Path(__file__).parents[2]
 LINKED = ("flows", "stockrnn", "sql", "deployments")
@@ -78,7 +78,7 @@ def server(tmp_path_factory) -> Server:
     told, folder = services.share("prefect_server"), tmp_path_factory.mktemp("deployed")
     for name in LINKED:
         (folder / name).symlink_to(ROOT / name)
-    (folder / "stockrnn.toml").write_text(SMALL_TOML)
+    (folder / "stockrnn.toml").write_text(TINY_TOML)
     environment = (
         prefect_server.clean_environment()
         | prefect_server.QUIET
@@ -87,6 +87,7 @@ def server(tmp_path_factory) -> Server:
             "PREFECT_API_URL": told["url"],
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "STOCKRNN_TASK_RUNNER": "single",  # a process less to start for each of these small nights
+            "PYTHONPATH": os.pathsep.join(map(str, (*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])))),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
     )

@@ -41,6 +41,7 @@ def test_the_form_has_types_choices_and_help_texts(deployed):
     assert fields["sessions_only"]["default"] is False
 
 
+@pytest.mark.exhaustive
 def test_deploying_again_changes_nothing(deployed):
     kept = ("id", "version", "schedules", "parameters", "tags", "description", "concurrency_options", "entrypoint")
     before = {name: {key: one[key] for key in kept} for name, one in look(deployed).items()}

@@ -74,7 +74,7 @@ def test_the_schedule_and_a_hand_give_the_same_forecasts_in_sqlite_and_postgres(
     assert [(run["state_type"], run["state"]["message"]) for run in ended] == [done, done]
     scheduled = read(f"sqlite:///{working.home / 'stockrnn.db'}")
     assert [row[:4] for row in scheduled] == [
-        ("SIM-A", "tutorial", "live", "2012-04-02"), ("SIM-B", "tutorial", "live", "2012-04-02")
+        ("SIM-A", "tiny", "live", "2012-04-02"), ("SIM-B", "tiny", "live", "2012-04-02")
     ]  # fmt: skip
     assert read(url) == scheduled
     keys = {one["key"] for one in ask(working, "artifacts/filter", flow_runs={"id": {"any_": [by_hand]}})}
@@ -93,7 +93,7 @@ def check_that_nothing_holds_the_password(server, url):
             rows = connection.execute(text(f"select cast(t as text) from {table} t")).scalars().all()
             places[table] = "\n".join(map(str, rows)).encode()
     assert b"in state Completed" in places["worker.log"]
-    assert b"SIM-A: tutorial forecasts open of 2012-04-02" in places["prefect"]
+    assert b"SIM-A: tiny forecasts open of 2012-04-02" in places["prefect"]
     assert b"SIM-A" in places["runs"]
     assert [name for name, content in places.items() if PASSWORD.encode() in content] == []
 
@@ -108,8 +108,8 @@ def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(deployed, deploy
         found[runner] = read(f"sqlite:///{tmp_path / runner / 'stockrnn.db'}")
     assert found["dask"] == found["single"]
     assert names_of_tasks(deployed, run) >= {
-        "SIM-A: tutorial, retrain: train", "SIM-B: tutorial, retrain: train", "SIM-B: tutorial, backtest: train",
-        "SIM-A: tutorial, forecast", "SIM-B: report", "publish",
+        "SIM-A: tiny, retrain: train", "SIM-B: tiny, retrain: train", "SIM-B: tiny, backtest: train",
+        "SIM-A: tiny, forecast", "SIM-B: report", "publish",
     }  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(deploye
     worker = start_worker("killed", STOCKRNN_HOME=str(home))
     run = deployed.start_night(NIGHT | {"epochs": 100_000}, queue="killed")  # long enough to be killed in
     deadline = time.monotonic() + 120
-    while "SIM-A: tutorial, retrain" not in names_of_tasks(deployed, run):
+    while "SIM-A: tiny, retrain" not in names_of_tasks(deployed, run):
         assert time.monotonic() < deadline
         time.sleep(0.5)
     time.sleep(35)  # one sign of life

@@ -101,7 +101,7 @@ def test_a_tickers_page_shows_the_verdict_in_words_and_the_report(browser, deplo
 
 def test_the_table_of_forecasts(browser, deployed, nights):
     browser.open(artifact(deployed, nights[0], "forecasts"), until="SIM-B")
-    for words in ("ticker", "cutoff", "session", "forecast", "naive", "80 %", "95 %", "2012-04-02", "tutorial"):
+    for words in ("ticker", "cutoff", "session", "forecast", "naive", "80 %", "95 %", "2012-04-02", "tiny"):
         assert words.lower() in browser.text().lower()
     browser.picture("forecasts")
 
@@ -118,8 +118,8 @@ def test_the_page_of_the_night_says_what_was_trained_and_what_failed(browser, de
 def test_a_run_shows_its_steps_by_name_and_its_log(browser, deployed, nights):
     run = nights[0]
     assert run["name"] == "nightly SIM-A, SIM-B as of 2012-03-30 22:00"
-    browser.open(f"runs/flow-run/{run['id']}", until="SIM-A: tutorial, retrain")
-    browser.wait_for("tutorial forecasts open of 2012-04-02")
+    browser.open(f"runs/flow-run/{run['id']}", until="SIM-A: tiny, retrain")
+    browser.wait_for("tiny forecasts open of 2012-04-02")
     browser.picture("run")
 
 
