@@ -41,6 +41,7 @@ def test_the_form_has_types_choices_and_help_texts(deployed):
     assert fields["sessions_only"]["default"] is False
 
 
+@pytest.mark.exhaustive
 def test_deploying_again_changes_nothing(deployed):
     kept = ("id", "version", "schedules", "parameters", "tags", "description", "concurrency_options", "entrypoint")
     before = {name: {key: one[key] for key in kept} for name, one in look(deployed).items()}
@@ -113,6 +114,7 @@ def wait_for_failures(server, run, *, number):
     return events
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_failed_night_is_told_to_a_webhook_once(working, webhook, prefect_api, tmp_path):
     url, told = webhook

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
+from inline import update_simulated
 from nights import NEW_YORK, closes, issues, list_simulated, night, read_all
-from simulated import update_simulated
 from sqlalchemy import select
 from stockrnn.steps.job import Job
 
