@@ -21,6 +21,7 @@ from prefect_server import clean_environment
 from yahoo_server import FakeYahoo, make_session_class
 
 from stockrnn.market.calendars import load_calendar
+from stockrnn.models.registry import read_specs
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.types import parse_day
@@ -249,7 +250,9 @@ def test_the_sql_of_the_readme_answers(newcomer):
 
 def test_the_settings_shown_are_the_defaults():
     (block,) = _blocks("toml")
-    assert Settings(**tomllib.loads(block)) == Settings()
+    shown = Settings(**tomllib.loads(block))
+    assert shown.model_copy(update={"specs": {}}) == Settings()
+    assert read_specs(shown) == read_specs(Settings())
 
 
 def test_the_tables_and_views_named_are_those_of_the_database(newcomer):

@@ -7,7 +7,6 @@ import pytest
 from inline import update_simulated
 from nights import NEW_YORK, closes, issues, list_simulated, night, read_all
 from sqlalchemy import select
-from stockrnn.steps.job import Job
 
 from stockrnn.errors import (
     MixedSourcesError,
@@ -20,6 +19,7 @@ from stockrnn.sources.registry import get_source
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 from stockrnn.sources.source import Source
 from stockrnn.steps.feed import Feed, open_feed, update_prices
+from stockrnn.steps.run import Job
 from stockrnn.store.engine import reading
 from stockrnn.store.prices import Written
 from stockrnn.store.schema import prices
