@@ -21,6 +21,7 @@ from prefect_server import clean_environment
 from yahoo_server import FakeYahoo, make_session_class
 
 from stockrnn.market.calendars import load_calendar
+from stockrnn.models.registry import read_specs
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.types import parse_day
@@ -123,7 +124,7 @@ def newcomer(tmp_path_factory):
 def run_here(newcomer, monkeypatch, capsys, prefect_api):
     """Run a command in this process; a night goes to the Prefect server of the tests."""
     from stockrnn.cli import main
-    from stockrnn.sources import yahoo_session
+    from stockrnn.sources.yahoo import session as yahoo_session
 
     session = make_session_class(newcomer.port, yahoo_session.YahooSession)
     monkeypatch.setattr(yahoo_session, "YahooSession", session)
@@ -247,10 +248,11 @@ def test_the_sql_of_the_readme_answers(newcomer):
     assert {row[0] for row in rows} >= {"META", "SIM-WALK", "SIM-SIGNAL", "SIM-FAT"}
 
 
-def test_the_settings_shown_are_the_defaults(monkeypatch):
-    monkeypatch.delenv("STOCKRNN_TASK_RUNNER")
+def test_the_settings_shown_are_the_defaults():
     (block,) = _blocks("toml")
-    assert Settings(**tomllib.loads(block)) == Settings()
+    shown = Settings(**tomllib.loads(block))
+    assert shown.model_copy(update={"specs": {}}) == Settings()
+    assert read_specs(shown) == read_specs(Settings())
 
 
 def test_the_tables_and_views_named_are_those_of_the_database(newcomer):

@@ -5,7 +5,7 @@ A further cell is one new file beside `lstm.py`, its test, and one line in `CELL
 
 from collections.abc import Iterator, Mapping
 from pkgutil import resolve_name
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class Cell(Protocol):
@@ -15,9 +15,6 @@ class Cell(Protocol):
     """
 
     def __init__(self, units: int, *, return_sequences: bool) -> None: ...
-
-    def __call__(self, sequences: Any, /) -> Any:  # noqa: ANN401  # Keras tensors
-        """Compute the outputs; the first call makes the weights."""
 
     def reset(self, seeds: Iterator[int]) -> None:
         """Set fresh weights, those that are random from as many of the seeds as it takes."""

@@ -145,7 +145,7 @@ class CompiledNetwork:
 def _build_model(network: Network, *, width: int) -> Tensor:
     """Stack recurrent and dropout layers, set the context beside what they say, then a dense layer of that width."""
     window, context = keras.Input((network.lookback, network.inputs)), keras.Input((network.context,))
-    make_cell = load_cell(network.cell)
+    make_cell: Tensor = load_cell(network.cell)  # a Keras class
     seen = window
     for number in range(1, network.layers + 1):
         seen = make_cell(network.units, return_sequences=number < network.layers)(seen)

@@ -8,22 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from stockrnn.networks.recurrence import gradient_of_kernel, reset_kernels, run_recurrence, scan
+from stockrnn.networks.recurrence import Recurrent, gradient_of_kernel, reset_kernels, scan
 from stockrnn.networks.tensorflow import Tensor, keras, tf
 
 
-class LSTM(keras.layers.LSTM):  # type: ignore[misc]  # keras has no types
+class LSTM(Recurrent, keras.layers.LSTM):  # type: ignore[misc]  # keras has no types
     """`keras.layers.LSTM` with its default activations and no masking, recurrent dropout or carried state."""
 
-    def call(
-        self,
-        sequences: Tensor,
-        initial_state: None = None,  # noqa: ARG002  # Keras builds the layer by these names
-        mask: None = None,  # noqa: ARG002
-        training: bool = False,  # noqa: ARG002, FBT001, FBT002
-    ) -> Tensor:
-        """Map (batch, time, features) to (batch, time, units), or to (batch, units) without `return_sequences`."""
-        return run_recurrence(_recur, self, sequences)
+    def recur(self, inputs: Tensor) -> Tensor:
+        """Run the recurrence: see `Recurrent`."""
+        return _recur(inputs, self.cell.recurrent_kernel.value)
 
     def reset(self, seeds: Iterator[int]) -> None:
         """Set fresh weights as Keras does, with a forget gate that keeps: see `cells.Cell`."""

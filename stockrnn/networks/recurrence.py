@@ -6,28 +6,38 @@ with one small product per step.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
 
 from stockrnn.networks.tensorflow import Tensor, keras, tf
-
-Recurrence: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""From the products of the inputs (time, batch, gates * units) and the recurrent kernel to (time, batch, units)."""
 
 _Step = Callable[..., tuple[Sequence[Tensor], Sequence[Tensor]]]
 
 
-def run_recurrence(recurrence: Recurrence, layer: Tensor, sequences: Tensor) -> Tensor:
-    """Run a Keras layer whose cell has `kernel`, `bias` and `recurrent_kernel`.
+class Recurrent:
+    """Makes a `keras.layers.RNN`, named after it among the bases, run its loop over the recurrence alone.
 
-    Returns
-    -------
-    Tensor
-        Of sequences (batch, time, features): (batch, time, units), or (batch, units) without `return_sequences`.
+    For layers whose cell has a `kernel`, a `bias` and a `recurrent_kernel`, without masking, recurrent dropout and
+    carried state.
     """
-    by_time = tf.transpose(sequences, (1, 0, 2))  # (time, batch, features)
-    inputs = tf.tensordot(by_time, layer.cell.kernel.value, 1) + layer.cell.bias.value  # (time, batch, gates * units)
-    outputs = recurrence(inputs, layer.cell.recurrent_kernel.value)  # (time, batch, units)
-    return tf.transpose(outputs, (1, 0, 2)) if layer.return_sequences else outputs[-1]
+
+    cell: Tensor
+    return_sequences: bool
+
+    def recur(self, inputs: Tensor) -> Tensor:
+        """Run the recurrence over the products of the inputs (time, batch, gates * units): (time, batch, units)."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: None = None,  # noqa: ARG002  # Keras builds the layer by these names
+        mask: None = None,  # noqa: ARG002
+        training: bool = False,  # noqa: ARG002, FBT001, FBT002
+    ) -> Tensor:
+        """Map (batch, time, features) to (batch, time, units), or to (batch, units) without `return_sequences`."""
+        by_time = tf.transpose(sequences, (1, 0, 2))  # (time, batch, features)
+        products = tf.tensordot(by_time, self.cell.kernel.value, 1)  # (time, batch, gates * units)
+        outputs = self.recur(products + self.cell.bias.value)  # (time, batch, units)
+        return tf.transpose(outputs, (1, 0, 2)) if self.return_sequences else outputs[-1]
 
 
 def scan(step: _Step, steps: int, carry: Sequence[Tensor], *, widths: Sequence[int]) -> list[Tensor]:

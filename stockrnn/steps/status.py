@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from stockrnn.errors import UnknownCalendarError
 from stockrnn.evaluation.standings import compare_with_benchmarks
 from stockrnn.evaluation.verdicts import Verdict
 from stockrnn.settings import Settings
@@ -30,19 +31,22 @@ class TickerStatus:
     last_session, last_cutoff
         The last stored session, and the last one that a forecast was issued from; None where there is none.
     next_session
-        The first session that had not opened at `as_of`.
+        The first session that had not opened at `as_of`; None where its calendar is not known.
     missed
         Sessions that closed longer ago than the grace period and that no forecast was issued from.
     live
         What the settings' spec proved live in its last `LIVE_SESSIONS` scored sessions.
+    problem
+        Why its calendar is not known, and what to do; None where it is.
     """
 
     ticker: str
     last_session: date | None
     last_cutoff: date | None
-    next_session: date
+    next_session: date | None
     missed: int
     live: Verdict
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +73,8 @@ class Status:
             problems.append(f"the last run ({self.last_run.started_at:%Y-%m-%d %H:%M} UTC) is {self.last_run.state}")
         elif self.last_run.error:
             problems.append(f"the last run: {self.last_run.error}")
-        missed = [ticker for ticker in self.tickers if ticker.missed]
-        problems += [_describe_missed(ticker) for ticker in missed]
+        problems += [ticker.problem for ticker in self.tickers if ticker.problem]
+        problems += [_describe_missed(ticker) for ticker in self.tickers if ticker.missed]
         return tuple(problems)
 
 
@@ -103,20 +107,21 @@ def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str],
 def _look_at_one(
     connection: Connection, settings: Settings, ticker: str, *, now: datetime, due: datetime
 ) -> TickerStatus:
-    calendar = find_calendar(connection, settings, ticker, as_of=now)
     last_cutoff = read_last_cutoff(connection, ticker)
-    last_due = calendar.last_closed(due)
-    missed = len(calendar.sessions(last_cutoff, last_due)) - 1 if last_cutoff else 1
     key: dict[str, Any] = {"ticker": ticker, "target": settings.target, "spec": settings.spec}
     record = read_live_record(connection, **key, through=now.date(), newest=LIVE_SESSIONS)
-    return TickerStatus(
-        ticker=ticker,
-        last_session=read_span(connection, ticker)[1],
-        last_cutoff=last_cutoff,
-        next_session=calendar.next_to_open(now),
-        missed=max(missed, 0),
-        live=compare_with_benchmarks(record.errors, target=settings.target),
-    )
+    known: dict[str, Any] = {
+        "ticker": ticker,
+        "last_session": read_span(connection, ticker)[1],
+        "last_cutoff": last_cutoff,
+        "live": compare_with_benchmarks(record.errors, target=settings.target),
+    }
+    try:
+        calendar = find_calendar(connection, settings, ticker, as_of=now)
+    except UnknownCalendarError as error:
+        return TickerStatus(**known, next_session=None, missed=0, problem=str(error))
+    missed = len(calendar.sessions(last_cutoff, calendar.last_closed(due))) - 1 if last_cutoff else 1
+    return TickerStatus(**known, next_session=calendar.next_to_open(now), missed=max(missed, 0))
 
 
 def _describe_missed(ticker: TickerStatus) -> str:

@@ -34,28 +34,20 @@ def write_backtest(connection: Connection, backtest: Backtest) -> None:
     """Store a backtest; one with the same backtest_id stands, with all its rows."""
     key = {"backtest_id": backtest.backtest_id}
     if connection.scalar(select(backtests.c.backtest_id).filter_by(**key)) is not None:
-        return  # row by row, a new one could slip in among the old
+        return  # else rows of the new one could be added to the old one's
     row = {name: getattr(backtest, name) for name in _PLAIN} | {
         "holdout_from": backtest.holdout.first,
         "holdout_through": backtest.holdout.last,
         "sessions": len(backtest.forecasts),
     }
     insert_missing(connection, backtests, [row])
-    issued = [
-        {**key, "target_session": session, **values}
-        for session, values in zip(
-            (moment.date() for moment in backtest.forecasts.index),
-            _nulled(backtest.forecasts).to_dict("records"),
-            strict=True,
-        )
-    ]
-    insert_missing(connection, backtest_forecasts, issued)
-    judged = [
+    insert_missing(connection, backtest_forecasts, [key | row for row in _to_rows(backtest.forecasts)])
+    metrics = [
         {**key, "model": model, "metric": metric, "value": None if math.isnan(value) else value}
-        for model, metrics in backtest.metrics.items()
-        for metric, value in metrics.items()
+        for model, values in backtest.metrics.items()
+        for metric, value in values.items()
     ]
-    insert_missing(connection, backtest_metrics, judged)
+    insert_missing(connection, backtest_metrics, metrics)
 
 
 def read_backtest(connection: Connection, backtest_id: str) -> Backtest | None:
@@ -117,7 +109,12 @@ def _read_metrics(connection: Connection, backtest_id: str) -> dict[str, dict[st
     return metrics
 
 
-def _nulled(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns as they are stored: what is not known is NULL."""
+def _to_rows(forecasts: pd.DataFrame) -> list[dict[str, Any]]:
+    """Turn forecasts into rows; what is not known becomes NULL."""
     columns = forecasts.reindex(columns=list(BACKTEST_COLUMNS)).astype(object)
-    return columns.where(columns.notna(), None)
+    values = columns.where(columns.notna(), None).to_numpy().tolist()
+    days = pd.DatetimeIndex(forecasts.index).date
+    return [
+        {"target_session": day, **dict(zip(BACKTEST_COLUMNS, row, strict=True))}
+        for day, row in zip(days, values, strict=True)
+    ]

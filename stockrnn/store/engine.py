@@ -21,8 +21,8 @@ LOG = logging.getLogger("stockrnn")
 
 _READ_ONLY = "stockrnn_read_only"
 _PATIENCE = "stockrnn_patience"
-_REFUSAL = re.compile(r"authentication failed|does not exist|no password supplied|no pg_hba\.conf entry")
-"""What a server says that would say the same later."""
+_FINAL = re.compile(r"authentication failed|does not exist|no password supplied|no pg_hba\.conf entry")
+"""Answers of a server that waiting would not change."""
 _BUSY_MILLISECONDS = 30_000
 
 
@@ -49,7 +49,7 @@ def make_engine(settings: Settings) -> Engine:
 
 
 def _make_sqlite_engine(url: str) -> Engine:
-    # a connection to a file costs less than a millisecond, and none is left open behind anyone's back
+    # a connection to a file costs less than a millisecond, and none stays open unnoticed
     engine = create_engine(url, poolclass=NullPool)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -57,7 +57,7 @@ def _make_sqlite_engine(url: str) -> Engine:
 
 
 def _configure_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401  # a driver's connection
-    connection.isolation_level = None  # the driver's own BEGIN comes too late: it loses updates
+    connection.isolation_level = None  # the driver's own BEGIN comes after the first read: it loses updates
     for pragma in (
         f"busy_timeout = {_BUSY_MILLISECONDS}",
         "synchronous = NORMAL",
@@ -83,52 +83,52 @@ def _enter_wal(connection: Any) -> None:  # noqa: ANN401  # a driver's connectio
 
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
-    # a writer takes the lock before it reads, so that nobody changes what it decides on
+    # a writer takes the lock before it reads, so that nobody changes what it decides by
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that takes no write lock; whatever it wrote would be rolled back."""
-    with _explained(), _connect(engine).execution_options(**{_READ_ONLY: True}) as connection:
+    with _mapped_errors(), _connect(engine).execution_options(**{_READ_ONLY: True}) as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that is committed at the end of the block, or rolled back whole."""
-    with _explained(), _connect(engine) as connection, connection.begin():
+    with _mapped_errors(), _connect(engine) as connection, connection.begin():
         yield connection
 
 
 def patient(engine: Engine, *, seconds: float) -> Engine:
-    """Return the engine, made to wait for a server that does not answer, as one that is just being restarted."""
+    """Return an engine whose transactions wait up to `seconds` for a server that does not answer, as in a restart."""
     return engine.execution_options(**{_PATIENCE: seconds})
 
 
 def compact(engine: Engine) -> None:
     """Give space that was freed back to the disk; Postgres does so by itself."""
     if engine.dialect.name == "sqlite":
-        with _explained(), closing(engine.raw_connection()) as connection:  # outside of any transaction
+        with _mapped_errors(), closing(engine.raw_connection()) as connection:  # outside of any transaction
             connection.cursor().execute("VACUUM")
 
 
 def _connect(engine: Engine) -> Connection:
     wait = Retrying(
-        retry=retry_if_exception(_may_pass),
+        retry=retry_if_exception(_is_transient),
         wait=wait_exponential(multiplier=0.5, max=5),
         stop=stop_after_delay(engine.get_execution_options().get(_PATIENCE, 0)),
-        before_sleep=_say_once,
+        before_sleep=_log_first_attempt,
         reraise=True,
     )
     return wait(engine.connect)
 
 
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, OperationalError) and _is_server(error) and not _REFUSAL.search(str(error.orig))
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, OperationalError) and _is_server(error) and not _FINAL.search(str(error.orig))
 
 
-def _say_once(state: RetryCallState) -> None:
+def _log_first_attempt(state: RetryCallState) -> None:
     if state.attempt_number == 1:
         LOG.warning("the database server does not answer; waiting for it")
 
@@ -138,7 +138,7 @@ def _is_server(error: DBAPIError) -> bool:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _mapped_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
@@ -146,6 +146,6 @@ def _explained() -> Iterator[None]:
         if isinstance(error, DBAPIError) and _is_server(error):
             if error.connection_invalidated:
                 raise StoreUnreachableError(cause, lost=True) from error
-            if _may_pass(error) and error.statement is None:
+            if _is_transient(error) and error.statement is None:
                 raise StoreUnreachableError(cause) from error
         raise StoreError(f"the database refused: {cause}; see 'stockrnn status'") from error

@@ -45,12 +45,12 @@ def read_instrument(connection: Connection, ticker: str) -> Instrument | None:
 def read_tickers(connection: Connection, *, simulated: bool) -> list[str]:
     """Return the active tickers, in order, of the simulated market or of the real ones."""
     query = select(instruments.c.ticker).where(instruments.c.active).order_by(instruments.c.ticker)
-    invented = set(connection.scalars(select(prices.c.ticker).where(prices.c.source == SIMULATED).distinct()))
-    return [ticker for ticker in connection.scalars(query) if (ticker in invented) == simulated]
+    simulated_ones = set(connection.scalars(select(prices.c.ticker).where(prices.c.source == SIMULATED).distinct()))
+    return [ticker for ticker in connection.scalars(query) if (ticker in simulated_ones) == simulated]
 
 
 def read_inactive_tickers(connection: Connection) -> set[str]:
-    """Return the tickers that no night asks for any more."""
+    """Return the tickers that no night downloads any more."""
     return set(connection.scalars(select(instruments.c.ticker).where(instruments.c.active.is_(False))))
 
 
@@ -78,7 +78,7 @@ def lock_instrument(connection: Connection, ticker: str, *, calendar: str, curre
 
 
 def write_span(connection: Connection, ticker: str) -> None:
-    """Note the first and the last session that are stored."""
+    """Store which session of the ticker is the first and which the last."""
     first, last = connection.execute(
         select(func.min(prices.c.session), func.max(prices.c.session)).where(prices.c.ticker == ticker)
     ).one()
@@ -90,7 +90,7 @@ def write_span(connection: Connection, ticker: str) -> None:
 def write_updated(
     connection: Connection, ticker: str, *, calendar: str, currency: str | None, updated_at: datetime
 ) -> None:
-    """Note that the source answered, and what it says of the ticker; a currency that it leaves out stays."""
+    """Store that the source answered, the calendar, and the currency unless the source left it out."""
     values: dict[str, object] = {"calendar": calendar, "updated_at": updated_at}
     if currency is not None:
         values["currency"] = currency
@@ -98,7 +98,7 @@ def write_updated(
 
 
 def write_no_data(connection: Connection, ticker: str, *, nights: int, at: datetime | None, active: bool) -> None:
-    """Note on how many nights in a row the source had nothing for the ticker, and whether it is still asked for."""
+    """Store on how many nights in a row the source had nothing for the ticker, and whether nights ask for it."""
     connection.execute(
         instruments.update()
         .where(instruments.c.ticker == ticker)

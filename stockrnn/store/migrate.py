@@ -75,7 +75,7 @@ def upgrade(engine: Engine) -> None:
         raise StoreError(f"the database has schema {current}, which this version does not know; upgrade stockrnn")
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
-            # two that start at once: the second waits, then finds everything done; SQLite locks as it is
+            # of two that start at once the second waits, then finds everything done; SQLite's lock does the same
             connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
         config = _config()
         config.attributes["connection"] = connection

@@ -54,6 +54,6 @@ def read_needed_models(connection: Connection, *, since: datetime) -> set[str]:
 
 
 def prune_weights(connection: Connection, model_ids: Collection[str]) -> None:
-    """Drop the weights of models; their rows stay, so that what they forecast can still be traced to them."""
+    """Drop the weights of models; their rows stay, so that forecasts can still be traced to them."""
     for model_id in model_ids:
         connection.execute(models.update().where(models.c.model_id == model_id).values(weights=b""))

@@ -106,8 +106,8 @@ def write_bars(
 ) -> Written:
     """Store new bars, move changed ones to `price_revisions`, and keep the issues.
 
-    A bar equal to the stored one within tolerance changes nothing. A missing `adj_close` or `volume` says nothing
-    about a stored one.
+    A bar equal to the stored one within tolerance changes nothing. A missing `adj_close` or `volume` leaves
+    a stored one as it is.
 
     Parameters
     ----------

@@ -1,28 +1,32 @@
-"""Read what can be scored, write scores beside the earlier ones, and note the nights that were missed."""
+"""Read what can be scored, add scores, and store the nights that were missed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, Select, func, select, text
 
 from stockrnn.store.schema import backtest_forecasts, backtests, forecasts, missed_nights, prices, runs, scores
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import MissedNight, Score, Target
 
 _TO_SCORE = """
-    select judged.*, standing.scored_at as last_scored_at
-    from forecast_vs_actual as judged
-    left join scores as standing
-        on judged.forecast_id = standing.forecast_id
-        and standing.scored_at = (
-            select max(other.scored_at) from scores as other where other.forecast_id = judged.forecast_id
+    select compared.*, last_scores.scored_at as last_scored_at
+    from forecast_vs_actual as compared
+    left join scores as last_scores
+        on compared.forecast_id = last_scores.forecast_id
+        and last_scores.scored_at = (
+            select max(other.scored_at) from scores as other where other.forecast_id = compared.forecast_id
         )
-    where judged.ticker = :ticker and judged.target_session <= :through
-        and (standing.forecast_id is null or standing.actual <> judged.actual or standing.basis <> judged.basis)
-    order by judged.target_session, judged.forecast_id
+    where compared.ticker = :ticker and compared.target_session <= :through
+        and (
+            last_scores.forecast_id is null
+            or last_scores.actual <> compared.actual
+            or last_scores.basis <> compared.basis
+        )
+    order by compared.target_session, compared.forecast_id
 """
 _ERRORS = ("actual", "predicted", "last_close", "volatility")
 
@@ -57,24 +61,32 @@ def read_past_errors(
         Index `session`, ascending; columns `actual`, `predicted`, `last_close`, `volatility`, no NaN.
     """
     key = {"ticker": ticker, "target": target, "spec": spec}
-    tested = (
-        select(
-            backtest_forecasts.c.target_session,
-            *(backtest_forecasts.c[name] for name in _ERRORS),
-        )
-        .join(backtests)
-        .filter_by(**key)
-        .where(backtest_forecasts.c.target_session <= cutoff, backtests.c.created_at <= known_at)
-        .order_by(backtests.c.created_at, backtests.c.backtest_id)
+    tested = _select_tested(key).where(
+        backtest_forecasts.c.target_session <= cutoff, backtests.c.created_at <= known_at
     )
+    scored = _select_scored(key, known_at).where(forecasts.c.target_session <= cutoff)
+    # of a session that several forecast, the last row counts
+    found = {row[0]: tuple(row[1:]) for query in (tested, scored) for row in connection.execute(query)}
+    frame = pd.DataFrame.from_dict(found, orient="index", columns=list(_ERRORS), dtype="float64")
+    frame.index = pd.DatetimeIndex(frame.index, name="session")
+    return frame.sort_index().dropna()
+
+
+def _select_tested(key: Mapping[str, str]) -> Select[Any]:
+    columns = (backtest_forecasts.c[name] for name in ("target_session", *_ERRORS))
+    return select(*columns).join(backtests).filter_by(**key).order_by(backtests.c.created_at, backtests.c.backtest_id)
+
+
+def _select_scored(key: Mapping[str, str], known_at: datetime) -> Select[Any]:
+    """Select every forecast with the last score known at `known_at`, live ones after hindcasts."""
     other = scores.alias()
-    # of each forecast the last score known; by the key, so that a long ledger costs no more than the ticker's part
+    # by the key of scores, so that it costs no more than the ticker's share of a long record
     last = (
         select(func.max(other.c.scored_at))
         .where(other.c.forecast_id == scores.c.forecast_id, other.c.scored_at <= known_at)
         .scalar_subquery()
     )
-    issued = (
+    return (
         select(
             forecasts.c.target_session,
             scores.c.actual,
@@ -83,19 +95,9 @@ def read_past_errors(
             forecasts.c.volatility,
         )
         .join(scores, scores.c.forecast_id == forecasts.c.forecast_id)
-        .where(
-            scores.c.scored_at == last,
-            forecasts.c.ticker == ticker,
-            forecasts.c.target == target,
-            forecasts.c.spec == spec,
-            forecasts.c.target_session <= cutoff,
-        )
-        .order_by(forecasts.c.kind, forecasts.c.target_session)  # a live one, which comes last, counts
+        .where(scores.c.scored_at == last, *(forecasts.c[name] == value for name, value in key.items()))
+        .order_by(forecasts.c.kind, forecasts.c.target_session)
     )
-    found = {row[0]: tuple(row[1:]) for query in (tested, issued) for row in connection.execute(query)}
-    frame = pd.DataFrame.from_dict(found, orient="index", columns=list(_ERRORS), dtype="float64")
-    frame.index = pd.DatetimeIndex(frame.index, name="session")
-    return frame.sort_index().dropna()
 
 
 def read_live_sessions(connection: Connection, *, ticker: str, target: Target, spec: str) -> set[date]:
@@ -111,7 +113,7 @@ def read_missed_sessions(connection: Connection, *, ticker: str, target: Target,
 
 
 def write_missed(connection: Connection, rows: Sequence[MissedNight]) -> None:
-    """Note nights that were missed."""
+    """Store missed nights; one that is stored stands."""
     insert_missing(connection, missed_nights, [asdict(row) for row in rows])
 
 

@@ -114,6 +114,7 @@ def wait_for_failures(server, run, *, number):
     return events
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_failed_night_is_told_to_a_webhook_once(working, webhook, prefect_api, tmp_path):
     url, told = webhook

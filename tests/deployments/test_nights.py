@@ -113,6 +113,7 @@ def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(deployed, deploy
     }  # fmt: skip
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_nights_that_waited_for_a_worker_become_one(working, tmp_path):
     night = NIGHT | {"tickers": ["SIM-A"], "sessions_only": True}

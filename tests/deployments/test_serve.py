@@ -41,6 +41,7 @@ def look_ended(server, run_id):
     return run["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} and run
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_one_process_serves_all_deployments_and_runs_what_is_started_by_hand(server):
     home = server.folder / "served"

@@ -49,6 +49,7 @@ def _one_night():
     return _read()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_path):
     _make(tmp_path / "alone", 'task_runner = "single"')

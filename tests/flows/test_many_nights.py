@@ -23,6 +23,7 @@ def nights(request):
     return SESSIONS[: 250 if request.config.getoption("--all-nights") else 5]
 
 
+@pytest.mark.exhaustive
 def test_nights_in_a_row_leave_one_live_forecast_a_ticker_and_session(tmp_path, nights):
     (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
     for day in nights:

@@ -92,6 +92,7 @@ def test_a_connection_lost_in_the_middle_of_a_step_is_worth_a_second_try(stored,
     assert len(read_all()["models"]) == 2
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_database_that_stays_away_fails_the_night_with_one_line_and_nothing_half_written(
     stored, monkeypatch, caplog

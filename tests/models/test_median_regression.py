@@ -12,9 +12,9 @@ def make_returns(count, *, seed=0):
 
 
 def test_the_line_is_found_again():
-    line = MedianRegression.fit(*make_returns(20_000))
-    assert line.intercept == pytest.approx(0.03, abs=0.03)
-    assert line.slope == pytest.approx(-0.05, abs=0.02)
+    line = MedianRegression.fit(*make_returns(5_000))
+    assert line.intercept == pytest.approx(0.03, abs=0.05)
+    assert line.slope == pytest.approx(-0.05, abs=0.04)
 
 
 def test_no_other_line_has_a_smaller_absolute_deviation():

@@ -85,6 +85,7 @@ def test_the_training_step_is_traced_once_however_many_tickers_and_lengths_there
     assert compile_network(network).traces == 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_tickers():
     code = (

@@ -55,7 +55,7 @@ def read_ledger(settings):
 @pytest.fixture
 def nights(request):
     """Fifty with --all-nights, which takes minutes, else a few."""
-    return NIGHTS[: 50 if request.config.getoption("--all-nights") else 3]
+    return NIGHTS[: 50 if request.config.getoption("--all-nights") else 2]
 
 
 def test_nights_killed_at_random_moments_and_run_again_leave_the_same_ledger(make_settings, nights):

@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pytest
+from inline import update_simulated
 from nights import NEW_YORK, closes, issues, list_simulated, night, read_all
-from simulated import update_simulated
 from sqlalchemy import select
-from stockrnn.steps.job import Job
 
 from stockrnn.errors import (
     MixedSourcesError,
@@ -20,6 +19,7 @@ from stockrnn.sources.registry import get_source
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 from stockrnn.sources.source import Source
 from stockrnn.steps.feed import Feed, open_feed, update_prices
+from stockrnn.steps.run import Run
 from stockrnn.store.engine import reading
 from stockrnn.store.prices import Written
 from stockrnn.store.schema import prices
@@ -64,9 +64,7 @@ def elsewhere():
 @pytest.fixture
 def make_job(settings, engine):
     def make(ticker="META", *, as_of=NIGHT, now=None):
-        return Job(
-            settings=settings, engine=engine, ticker=ticker, spec_name="tutorial", as_of=as_of, now=now or as_of
-        )
+        return Run(settings=settings, engine=engine, as_of=as_of, now=now or as_of).job(ticker, "tutorial")
 
     return make
 

@@ -68,6 +68,7 @@ def serve(shared_data, yahoo, make_client, make_sqlite, tmp_path):
     return serve
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("ticker", "quiet", "dividends"),

@@ -54,7 +54,7 @@ def sqlite(tmp_path_factory) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def postgres_copy(sqlite, postgres) -> Iterator[Engine]:
     """The same rows on Postgres."""
-    engine = make_engine(Settings(database_url=SecretStr(postgres())))
+    engine = make_engine(Settings(database_url=SecretStr(postgres.make(empty=False))))
     with reading(sqlite) as source, writing(engine) as copy:
         for table in METADATA.sorted_tables:
             columns = [column for column in table.columns if column.name not in OWN]

@@ -7,6 +7,7 @@ import pytest
 from stockrnn.errors import UnknownCalendarError
 from stockrnn.settings import Settings
 from stockrnn.steps import doctor
+from stockrnn.steps.run import Run
 from stockrnn.steps.status import read_status
 from stockrnn.steps.tickers import had_session
 from stockrnn.store.engine import writing
@@ -56,6 +57,7 @@ def test_the_doctor_follows_the_same_calendars_and_names_a_ticker_that_has_none(
 
 def test_a_scheduled_night_looks_at_the_same_calendars(settings, stored):
     new_year = datetime(2025, 1, 1, 12, tzinfo=UTC)  # New York's and London's last sessions were on the 31st
-    assert {ticker: had_session(settings, stored, [ticker], as_of=new_year) for ticker in settings.tickers} == {
+    run = Run(settings=settings, engine=stored, as_of=new_year, now=new_year)
+    assert {ticker: had_session(run, [ticker]) for ticker in settings.tickers} == {
         "META": True, "7203.T": False, "NAMED": False, "BOTH": False, "STORED": True,
     }  # fmt: skip

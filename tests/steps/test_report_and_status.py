@@ -7,7 +7,7 @@ from inline import backtest_holdout, retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, evening
 
 from stockrnn.errors import NothingToReportError
-from stockrnn.report import png
+from stockrnn.report import ticker_report
 from stockrnn.settings import Settings
 from stockrnn.steps.forecast import forecast_next
 from stockrnn.steps.import_prices import import_prices
@@ -65,7 +65,7 @@ def test_a_forecast_from_before_a_split_is_drawn_in_the_shares_of_the_prices_bes
         write_bars(connection, job.ticker, Bars(frame=bars), **options)
     job.run.forget(job.ticker)
     drawn = {}
-    monkeypatch.setattr(png, "draw_report", lambda _, **shown: drawn.update(shown))
+    monkeypatch.setattr(ticker_report, "draw_report", lambda _, **shown: drawn.update(shown))
     write_report(job)
     assert drawn["forecast"].predicted == pytest.approx(issued.predicted / 4)
     assert drawn["forecast"].naive == pytest.approx(issued.naive / 4)

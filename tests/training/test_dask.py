@@ -8,6 +8,7 @@ from stockrnn.errors import SettingsError
 from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
+from stockrnn.training import dask
 from stockrnn.training import executor as executors
 from stockrnn.training.dask import DaskExecutor
 from stockrnn.training.executor import make_executor
@@ -44,7 +45,8 @@ def test_dask_without_its_extra_says_what_to_install(monkeypatch):
         make_executor(Settings(task_runner="dask"))
 
 
-def test_a_scheduler_that_does_not_answer_is_named():
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr(dask, "_CONNECT_SECONDS", 1)
     executor = DaskExecutor(processes=1, scheduler="tcp://127.0.0.1:9")
     with pytest.raises(SettingsError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         executor.submit(REQUEST)
