@@ -28,6 +28,16 @@ LOG = logging.getLogger("stockrnn")
 _MAX_IN_NAME = 3
 
 
+class _ExplainedFilter(logging.Filter):
+    """Drops the traceback that Prefect's engine logs after a run whose error explains itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], StockrnnError))
+
+
+_EXPLAINED = _ExplainedFilter()
+
+
 def name_run() -> str:
     """Return what a run is called in the UI: its flow, its tickers, the month if one is named, and its moment."""
     run = runtime.flow_run
@@ -75,6 +85,7 @@ def explaining(run: Callable[P, State[R]]) -> Callable[P, State[R]]:
     def explained(*parts: P.args, **options: P.kwargs) -> State[R]:
         if LOG.level == logging.NOTSET:  # in a worker; the command line has set it
             LOG.setLevel(logging.INFO)
+        logging.getLogger("prefect.flow_runs").addFilter(_EXPLAINED)
         try:
             return run(*parts, **options)
         except StockrnnError as error:
@@ -94,4 +105,6 @@ def run_jobs(name: str, jobs: Sequence[Job], *, parameters: dict[str, Any], work
         summary = summarize(tickers, list(failed), group_failures(failed.items()))
         all_failed = len(failed) == len(tickers)
         log.state, log.error = "failed" if all_failed else "completed", summary if failed else None
-    return (Failed if all_failed else Completed)(message=summary)
+    if all_failed:
+        return Failed(message=summary, data=StockrnnError(summary))
+    return Completed(message=summary)

@@ -31,6 +31,14 @@ LOG = logging.getLogger("stockrnn")
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
+class NightFailedError(StockrnnError):
+    """Every ticker of a night failed: Prefect takes nothing but an error as what a failed run leaves."""
+
+    def __init__(self, night: Night) -> None:
+        super().__init__(night.summary)
+        self.night = night
+
+
 @flow(name="nightly", flow_run_name=name_run, persist_result=False)
 @explaining
 def nightly(  # noqa: PLR0917  # the fields of a form in the UI
@@ -67,7 +75,9 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
                 LOG.warning("%s", warning)
             publish_night(night, engine)
             log.state, log.error = "failed" if night.all_failed else "completed", night.error
-        return (Failed if night.all_failed else Completed)(message=night.summary, data=night)
+        if night.all_failed:
+            return Failed(message=night.summary, data=NightFailedError(night))
+        return Completed(message=night.summary, data=night)
 
 
 def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own parameters
@@ -85,6 +95,8 @@ def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own p
     result = state.result(raise_on_failure=False)
     if isinstance(result, Night):
         return result
+    if isinstance(result, NightFailedError):
+        return result.night
     if isinstance(result, Exception):
         raise result
     raise StockrnnError(f"the night ended as {state.name}: {state.message}")

@@ -132,3 +132,6 @@ def test_a_failed_night_is_told_to_a_webhook_once(working, webhook, prefect_api,
     (message,) = told
     assert "nightly NOPE as of" in message
     assert "0 of 1 tickers done; failed: NOPE: no prices are stored" in message
+    logged = (working.folder / "worker.log").read_text()
+    assert "Finished in state Failed" in logged
+    assert "Traceback" not in logged

@@ -107,10 +107,7 @@ def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(deployed, deploy
         assert wait_for_end(deployed, run)["state_type"] == "COMPLETED"
         found[runner] = read(f"sqlite:///{tmp_path / runner / 'stockrnn.db'}")
     assert found["dask"] == found["single"]
-    assert names_of_tasks(deployed, run) >= {
-        "SIM-A: tiny, retrain: train", "SIM-B: tiny, retrain: train", "SIM-B: tiny, backtest: train",
-        "SIM-A: tiny, forecast", "SIM-B: report", "publish",
-    }  # fmt: skip
+    assert names_of_tasks(deployed, run) >= {"SIM-A: tiny, retrain", "SIM-B: tiny, backtest", "SIM-B: report"}
 
 
 @pytest.mark.exhaustive
