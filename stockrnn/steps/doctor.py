@@ -41,7 +41,7 @@ class Finding:
 
 
 def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> Iterator[Finding]:
-    """Yield a finding a check.
+    """Yield one finding per check.
 
     Parameters
     ----------
