@@ -61,6 +61,7 @@ def before_retraining(monkeypatch, ticker, action):
     monkeypatch.setattr(retrain, "retrain", interrupted)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_night_waits_for_a_database_that_comes_back(stored, monkeypatch):
     assert run_nightly(**NIGHT).failed == ()

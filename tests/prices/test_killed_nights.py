@@ -58,6 +58,7 @@ def nights(request):
     return NIGHTS[: 50 if request.config.getoption("--all-nights") else 2]
 
 
+@pytest.mark.exhaustive
 def test_nights_killed_at_random_moments_and_run_again_leave_the_same_ledger(make_settings, nights):
     undisturbed, disturbed = make_settings(), make_settings()
     rng = random.Random(0)  # noqa: S311  # moments to kill at, no secrets
