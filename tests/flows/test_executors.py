@@ -64,10 +64,9 @@ def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_pa
         assert _one_night() == alone
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
-def test_a_dask_scheduler_that_runs_already_serves_the_other_flows(tmp_path, pytestconfig):
-    if not pytestconfig.getoption("--all-nights"):
-        pytest.skip("a cluster that the run starts is enough each time; run with --all-nights")
+def test_a_dask_scheduler_that_runs_already_serves_the_other_flows(tmp_path):
     from distributed import LocalCluster
 
     _make(tmp_path / "alone", 'task_runner = "single"')
