@@ -177,7 +177,7 @@ def _check_demo(done, newcomer):
 
 def test_the_demo_runs_the_whole_night_and_a_second_run_changes_no_row(newcomer, run_here):
     assert _recipe("demo") == ".venv/bin/stockrnn demo"
-    _check_demo(newcomer.run("stockrnn demo", **QUICK), newcomer)
+    _check_demo(run_here("stockrnn demo", **QUICK), newcomer)
     before, _ = _digest(newcomer)
     again = run_here("stockrnn demo", **QUICK)
     assert again.code == 0, again.err

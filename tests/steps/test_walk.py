@@ -41,6 +41,7 @@ def walk(jobs, span, *, executor=None, on_fold=None):
     return walked
 
 
+@pytest.mark.exhaustive
 def test_the_numbers_are_the_same_here_and_in_any_number_of_processes(make_jobs):
     one = walk(make_jobs("one"), HOLDOUT)
     two = walk(make_jobs("two"), HOLDOUT, executor=ProcessExecutor(processes=2))
