@@ -43,7 +43,7 @@ def test_a_walk_prints_a_block_a_ticker_and_one_verdict_and_goes_on_where_it_was
         assert re.fullmatch(r"loss      0\.\d{4} after fold 1, 0\.\d{4} after fold 3; seed 0", block[3])
         metrics = {line.split()[0]: line.split()[1:] for line in block[7:-2]}
         assert list(metrics)[:5] == ["rmse", "mae", "mape", "bias", "directional_accuracy"]
-        assert metrics["directional_accuracy_sessions"] == ["62", "0", "62", "62", "62"]
+        assert metrics["directional_accuracy_sessions"] == ["62", "62", "0", "62", "62"]
         assert metrics["relative_mae"][1] == "1.0000"
         assert block[-1] == "verdict   worse than naive and the last close (p < 0.001)"
     # both tickers have every session, so a test of the means of the sessions is one of the clusters
