@@ -23,6 +23,8 @@ _METRICS_FIRST = ("rmse", "mae", "mape", "bias", "directional_accuracy", "relati
 
 def forecast_row(issued: "Issued") -> list[object]:
     """Return a forecast as a row under `FORECAST_COLUMNS`."""
+    from stockrnn.evaluation.benchmarks import is_on_scale
+
     made = issued.forecast
     return [
         made.ticker,
@@ -32,7 +34,7 @@ def forecast_row(issued: "Issued") -> list[object]:
         made.target_session,
         made.predicted,
         made.naive,
-        made.last_close,
+        made.last_close if is_on_scale("last_close", made.target) else None,
         made.lower_80,
         made.upper_80,
         made.kind,

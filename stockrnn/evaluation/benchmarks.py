@@ -27,6 +27,11 @@ def baselines_for(target: Target) -> tuple[str, ...]:
     return (*benchmarks_for(target), *_NO_BENCHMARKS)
 
 
+def is_on_scale(baseline: str, target: Target) -> bool:
+    """Whether a baseline may stand beside forecasts of `target` at all: the last close is no adjusted price."""
+    return not (baseline == "last_close" and target == "adj_close")
+
+
 def direction_reference(target: Target) -> str:
     """Return the baseline from which directions of `target` are counted: the last price that anyone knew.
 

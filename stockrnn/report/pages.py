@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from stockrnn.evaluation.benchmarks import is_on_scale
 from stockrnn.report.formats import format_price, format_weekday
 from stockrnn.report.words import describe_forecast, verdict
 from stockrnn.types import Backtest, Forecast, MissedNight
@@ -58,7 +59,7 @@ def list_forecasts(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
             "naive": format_price(one.naive),
             "80 %": _write_span(one.lower_80, one.upper_80),
             "95 %": _write_span(one.lower_95, one.upper_95),
-            "last_close": format_price(one.last_close),
+            "last_close": format_price(one.last_close) if is_on_scale("last_close", one.target) else "-",
             "target": one.target,
             "cutoff": one.cutoff.isoformat(),
             "kind": one.kind,

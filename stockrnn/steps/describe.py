@@ -1,8 +1,11 @@
 """What is said of a step that was done, one line each; prices in quote currency."""
 
+from stockrnn.evaluation.benchmarks import BASELINE_TITLES, is_on_scale
 from stockrnn.steps.backtest import Backtested
 from stockrnn.steps.forecast import Issued
 from stockrnn.steps.score import Scored
+
+_SHOWN = ("naive", "last_close")
 
 
 def describe_scored(scored: Scored) -> list[str]:
@@ -16,21 +19,21 @@ def describe_scored(scored: Scored) -> list[str]:
 
 
 def describe_issued(issued: Issued) -> str:
-    """Say what was forecast, beside naive and the last close."""
+    """Say what was forecast, beside naive and, where it is on the same scale, the last close."""
     made = issued.forecast
     words = f"{made.spec} forecasts" if issued.new else f"{made.spec}: the forecast stands:"
     behind = f"; sessions closed since: {issued.sessions_behind}" if issued.sessions_behind else ""
-    return (
-        f"{words} {made.target} of {made.target_session} {made.predicted:.2f}, naive {made.naive:.2f}, "
-        f"last close {made.last_close:.2f} ({made.kind}){behind}"
-    )
+    shown = {name: getattr(made, name) for name in _SHOWN if is_on_scale(name, made.target)}
+    beside = ", ".join(f"{BASELINE_TITLES[name]} {price:.2f}" for name, price in shown.items())
+    return f"{words} {made.target} of {made.target_session} {made.predicted:.2f}, {beside} ({made.kind}){behind}"
 
 
 def describe_backtested(done: Backtested) -> str:
-    """Say how far the forecasts of a holdout were off, beside naive and the last close."""
+    """Say how far the forecasts of a holdout were off, beside the same."""
     tested = done.backtest
-    mae = {name: tested.metrics[name]["mae"] for name in (tested.spec, "naive", "last_close")}
+    shown = {name: tested.metrics[name]["mae"] for name in _SHOWN if is_on_scale(name, tested.target)}
+    beside = ", ".join(f"{BASELINE_TITLES[name]} {mae:.4f}" for name, mae in shown.items())
     return (
         f"{tested.spec}: backtest of {tested.holdout}, {len(tested.forecasts)} sessions: mean absolute error "
-        f"{mae[tested.spec]:.4f}, naive {mae['naive']:.4f}, last close {mae['last_close']:.4f}"
+        f"{tested.metrics[tested.spec]['mae']:.4f}, {beside}"
     )
