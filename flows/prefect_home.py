@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
 
-from flows.temporary_api import TemporaryApi
 from stockrnn.settings import Settings
 
 _HAS_UI: ContextVar[bool] = ContextVar("has_ui", default=True)
@@ -56,34 +55,6 @@ def configure_prefect(settings: Settings) -> None:
 
 
 @contextmanager
-def running_prefect(settings: Settings) -> Iterator[None]:
-    """Let flows run inside the block: on the server that PREFECT_API_URL names, else on an API that ends with it.
-
-    Raises
-    ------
-    StockrnnError
-        The API does not start.
-    """
-    configure_prefect(settings)
-    if "PREFECT_API_URL" in os.environ:
-        yield
-        return
-    api = TemporaryApi()
-    try:
-        # the import takes as long as the API takes to start
-        from prefect.settings import PREFECT_API_URL, temporary_settings
-
-        import flows.nightly  # noqa: F401
-
-        api.wait(seconds=float(os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"]))
-        with temporary_settings({PREFECT_API_URL: api.url}), without_ui():
-            yield
-        _remember_migrated()
-    finally:
-        api.stop()
-
-
-@contextmanager
 def without_ui() -> Iterator[None]:
     """Say that the API in use has no UI, while the block runs."""
     token = _HAS_UI.set(False)
@@ -100,7 +71,7 @@ def has_server() -> bool:
     return _HAS_UI.get() and bool(PREFECT_API_URL.value())
 
 
-def _remember_migrated() -> None:
+def remember_migrated() -> None:
     """Note that Prefect's database is at this version's schema, so that the next start need not migrate it."""
     home = Path(os.environ.get("PREFECT_HOME", ""))
     if (home / "prefect.db").exists():

@@ -210,7 +210,7 @@ def _run_night(
     *, tickers: list[str], as_of: datetime | None, source: str, spec: str | None, epochs: int | None
 ) -> None:
     """Run the nightly flow here, on an API of its own unless PREFECT_API_URL names a server."""
-    from flows.prefect_home import running_prefect
+    from flows.command_line import running_prefect
     from stockrnn.models.registry import choose_specs
     from stockrnn.settings import load_settings
     from stockrnn.sources.registry import get_source

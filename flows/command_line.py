@@ -1,0 +1,37 @@
+"""Flows that a command runs in its own process."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows.prefect_home import configure_prefect, remember_migrated, without_ui
+from flows.temporary_api import TemporaryApi
+from stockrnn.settings import Settings
+
+
+@contextmanager
+def running_prefect(settings: Settings) -> Iterator[None]:
+    """Let flows run inside the block: on the server that PREFECT_API_URL names, else on an API that ends with it.
+
+    Raises
+    ------
+    StockrnnError
+        The API does not start.
+    """
+    configure_prefect(settings)
+    if "PREFECT_API_URL" in os.environ:
+        yield
+        return
+    api = TemporaryApi()
+    try:
+        # the imports take as long as the API takes to start
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        import flows.nightly  # noqa: F401
+
+        api.wait(seconds=float(os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"]))
+        with temporary_settings({PREFECT_API_URL: api.url}), without_ui():
+            yield
+        remember_migrated()
+    finally:
+        api.stop()
