@@ -52,6 +52,7 @@ def names_of_tasks(server, run_id):
     return {task["name"] for task in tasks}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_schedule_and_a_hand_give_the_same_forecasts_in_sqlite_and_postgres(
     working, deployment, start_worker, postgres

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import replace
 
 import pytest
+from inline import InlineExecutor
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, ArtifactFilterKey
 from scenario import FRIDAY_EVENING, SMALL_TOML, evening
@@ -19,33 +20,45 @@ from stockrnn.report.pages import describe_night, describe_ticker, list_forecast
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
+from stockrnn.training import trainer
 
 BOTH = SMALL_TOML.replace("nightly = false\n", "train_sessions = 400\nmax_windows = 800\nvalidation_sessions = 40\n")
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory, prefect_api):
+    """The night that the tests look at, and its Prefect run."""
+    folder = tmp_path_factory.mktemp("night")
+    (folder / "stockrnn.toml").write_text(BOTH)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("STOCKRNN_HOME", str(folder / "data"))
+        patch.setattr(trainer, "make_executor", lambda _settings: InlineExecutor())
+        night = run_nightly(tickers=["SIM-A", "SIM-B"], as_of=FRIDAY_EVENING, source="simulated")
+        with reading(open_store(Settings())) as connection:
+            run = connection.exec_driver_sql("select flow_run_id from runs").scalar_one()
+    return night, uuid.UUID(run)
+
+
 @pytest.fixture
-def night(tmp_path):
-    (tmp_path / "stockrnn.toml").write_text(BOTH)
-    return run_nightly(tickers=["SIM-A", "SIM-B"], as_of=FRIDAY_EVENING, source="simulated")
+def night(ran):
+    return ran[0]
 
 
-def read_artifact(key):
-    """Return the one of the run that the store knows; other tests run nights on the same server."""
-    with reading(open_store(Settings())) as connection:
-        run = connection.exec_driver_sql("select flow_run_id from runs").scalar_one()
-    wanted = ArtifactFilter(
-        key=ArtifactFilterKey(any_=[key]), flow_run_id=ArtifactFilterFlowRunId(any_=[uuid.UUID(run)])
-    )
+@pytest.fixture
+def read_artifact(ran):
+    """Read one artifact of the run; other tests run nights on the same server."""
 
-    async def read():
+    async def read(key):
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[key]), flow_run_id=ArtifactFilterFlowRunId(any_=[ran[1]]))
         async with get_client() as client:
             (found,) = await client.read_artifacts(artifact_filter=wanted)
             return found
 
-    return asyncio.run(read())
+    return lambda key: asyncio.run(read(key))
 
 
-def test_a_ticker_has_a_page_with_its_forecasts_the_verdict_and_the_report_as_a_picture(night):
+def test_a_ticker_has_a_page_with_its_forecasts_the_verdict_and_the_report_as_a_picture(night, read_artifact):
     page = read_artifact("forecast-sim-a")
     assert page.type == "markdown"
     assert page.data.startswith("# SIM-A\n")
@@ -58,13 +71,13 @@ def test_a_ticker_has_a_page_with_its_forecasts_the_verdict_and_the_report_as_a_
     assert base64.b64decode(picture) == night.outcomes[0].report.read_bytes()
 
 
-def test_the_run_says_how_far_it_is(night):
+def test_the_run_says_how_far_it_is(night, read_artifact):
     assert len(night.tickers) == 2
     progress = read_artifact("progress")
     assert (progress.type, progress.data, progress.description) == ("progress", 100.0, "Tickers done, of 2")
 
 
-def test_tonights_forecasts_are_one_table(night):
+def test_tonights_forecasts_are_one_table(night, read_artifact):
     table = read_artifact("forecasts")
     assert table.type == "table"
     found = json.loads(table.data)
@@ -76,7 +89,7 @@ def test_tonights_forecasts_are_one_table(night):
     assert found[1]["naive"] == f"{night.outcomes[1].issued.forecast.naive:,.2f}"
 
 
-def test_the_page_of_the_night_says_what_was_trained_and_why(night):
+def test_the_page_of_the_night_says_what_was_trained_and_why(read_artifact):
     page = read_artifact("night")
     assert page.data.startswith("# The night of Friday 30 March 2012\n\n2 of 2 tickers done\n")
     trained = page.data.split("## Trained\n")[1].split("##")[0]
