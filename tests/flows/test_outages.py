@@ -77,6 +77,7 @@ def test_a_night_waits_for_a_database_that_comes_back(stored, monkeypatch):
     assert read_all() == undisturbed
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_connection_lost_in_the_middle_of_a_step_is_worth_a_second_try(stored, monkeypatch):
     write, calls = retrain.write_model, []

@@ -73,6 +73,7 @@ def by_ticker(engine):
     return {ticker: {name: [row for row in rows[name] if row[0] == ticker] for name in TABLES} for ticker in TICKERS}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_an_update_killed_at_any_moment_leaves_each_ticker_wholly_before_or_wholly_after(batch, updater):
     for ticker in TICKERS:
