@@ -149,6 +149,7 @@ def killing(kind, calls):
     return fit
 
 
+@pytest.mark.exhaustive
 def test_a_killed_training_leaves_the_model_in_use_and_the_night_says_so(walk, read):
     first, calls = walk(PAIR, both=True), []
     night = walk(PAIR, both=True, as_of=evening(2012, 4, 9), fit=killing("quantile", calls))

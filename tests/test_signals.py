@@ -74,8 +74,8 @@ ALL = pytest.mark.exhaustive
     [
         pytest.param(signal.SIGINT, 130, "processes", marks=ALL),
         pytest.param(signal.SIGINT, 130, "single", marks=ALL),
-        (signal.SIGTERM, 143, "processes"),
-        pytest.param(signal.SIGTERM, 143, "single", marks=ALL),
+        pytest.param(signal.SIGTERM, 143, "processes", marks=ALL),
+        (signal.SIGTERM, 143, "single"),
         pytest.param(signal.SIGKILL, -9, "processes", marks=ALL),
         pytest.param(signal.SIGKILL, -9, "single", marks=ALL),
     ],

@@ -52,6 +52,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit_and_another_one_others
     assert not same(first, other)
 
 
+@pytest.mark.exhaustive
 def test_another_process_gives_the_same_weights_bit_for_bit(tmp_path):
     here = fit(PRICE)
     examples = make(PRICE, 20)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nights import list_simulated, night, on_both_databases, read_all
+from nights import list_simulated, night, read_all
 
 TICKERS = ("AAPL", "META", "MSFT", "NVDA")
 TABLES = ("instruments", "prices", "price_revisions", "price_issues", "corporate_actions", "action_revisions")
@@ -107,7 +107,6 @@ def test_an_update_killed_at_any_moment_leaves_each_ticker_wholly_before_or_whol
     assert killed > KILLS / 2  # the others had ended
 
 
-@on_both_databases
 @pytest.mark.slow
 def test_two_updates_at_once_lose_and_double_nothing(batch, updater, make_settings, make_fresh):
     for ticker in TICKERS:

@@ -21,7 +21,7 @@ from stockrnn.store.schema import METADATA
 from stockrnn.types import Action, Bars, PriceIssue, Span
 
 TICKERS = ("SIM-WALK", "SIM-FAT")
-NIGHTS = NEW_YORK.sessions(date(2024, 2, 23), date(2024, 3, 14))
+NIGHTS = NEW_YORK.sessions(date(2024, 2, 23), date(2024, 3, 8))
 MISSED = (7, 8)
 VIEWS = sorted(path.stem for path in (sql_folder() / "views").glob("*.sql"))
 # each database stamps its own clock
@@ -30,7 +30,7 @@ OWN = {"recorded_at"}
 
 @pytest.fixture(scope="module")
 def sqlite(tmp_path_factory) -> Iterator[Engine]:
-    """Fifteen nights of two tickers, two of them missed; then a split, an action and an issue."""
+    """Eleven nights of two tickers, two of them missed; then a split, an action and an issue."""
     settings = Settings(home=tmp_path_factory.mktemp("same"), specs={"tutorial": SMALL, "quantile": SMALL_QUANTILE})
     engine = open_store(settings)
     for at, day in enumerate(NIGHTS):

@@ -126,7 +126,7 @@ OFFER = st.dictionaries(st.sampled_from(DAYS).map(str), st.tuples(*[PRICE] * 4, 
 PAUSE = st.sampled_from([INSTANT, timedelta(seconds=1), timedelta(days=1, microseconds=500)])
 WRITES = st.lists(st.tuples(PAUSE, OFFER.map(lambda offer: dict(sorted(offer.items())))), min_size=1, max_size=6)
 ONCE = hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

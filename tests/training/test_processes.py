@@ -106,6 +106,7 @@ def test_what_goes_wrong_comes_back_in_its_words_and_the_process_lives_on(execut
     assert seen == [(1, 0.5)]
 
 
+@pytest.mark.exhaustive
 def test_of_several_at_a_time_one_that_is_lost_is_tried_once_more_alone(tmp_path):
     executor = ProcessExecutor(processes=2, fit=misbehave)
     lost = [executor.submit(ask(f"once {tmp_path / name}")) for name in "ab"]
