@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from datetime import date
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,9 +19,23 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from stockrnn.errors import SettingsError
-from stockrnn.types import BASELINES, VOLATILITY_BENCHMARKS, Target, Ticker
+from stockrnn.files import UnreadableFileError, read_file
+from stockrnn.types import (
+    BASELINES,
+    VOLATILITY_BENCHMARKS,
+    Day,
+    Days,
+    Hours,
+    Nights,
+    Processes,
+    Seconds,
+    Target,
+    Ticker,
+)
 
 SETTINGS_FILE = "stockrnn.toml"
+_MAX_BYTES = 1_000_000
+_MAX_NAME = 255
 _SPEC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _RESERVED = (*BASELINES, *VOLATILITY_BENCHMARKS, "all")
 
@@ -38,19 +53,19 @@ class Settings(BaseSettings):
 
     home: Path = Path("stockrnn-data")
     database_url: SecretStr | None = None
-    database_wait_seconds: float = Field(default=90, ge=0)
+    database_wait_seconds: Seconds = 90
     tickers: Annotated[tuple[Ticker, ...], NoDecode] = ()
     target: Target = "open"
     spec: str = "quantile"
     seed: int = Field(default=0, ge=0, lt=2**32)
-    missed_after_hours: float = Field(default=12, ge=0)
-    settle_hours: float = Field(default=4, ge=0, le=72)
-    history_from: date = date(2010, 1, 1)
-    requests_per_second: float = Field(default=2, gt=0)
-    inactive_after_nights: int = Field(default=5, ge=2)
-    keep_days: int = Field(default=730, ge=366)
+    missed_after_hours: Hours = 12
+    settle_hours: Hours = Field(default=4, le=72)
+    history_from: Day = date(2010, 1, 1)
+    requests_per_second: float = Field(default=2, ge=0.001, le=1000)
+    inactive_after_nights: Nights = Field(default=5, ge=2)
+    keep_days: Days = Field(default=730, ge=366)
     task_runner: Literal["single", "processes", "dask"] = "processes"
-    processes: int | None = Field(default=None, ge=1)
+    processes: Processes | None = None
     dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://")
     calendars: dict[Ticker, str] = Field(default_factory=dict)
     specs: dict[str, Any] = Field(default_factory=dict)
@@ -60,6 +75,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split_tickers(cls, value: object) -> object:
         return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _check_home(cls, home: Path) -> Path:
+        if "\0" in str(home) or any(len(os.fsencode(part)) > _MAX_NAME for part in home.parts):
+            raise ValueError("it can't name a folder")
+        return home
 
     @field_validator("specs")
     @classmethod
@@ -81,12 +103,32 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over the file."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        return (init_settings, env_settings, _SettingsFile(settings_cls))
 
     @property
     def reports(self) -> Path:
         """The folder of the PNG reports."""
         return self.home / "reports"
+
+
+class _SettingsFile(TomlConfigSettingsSource):
+    """`stockrnn.toml` where it stands, whatever it is; without it nothing."""
+
+    @staticmethod
+    def _existing_files(files: Any) -> list[Path | Traversable]:  # noqa: ANN401  # the signature is pydantic's
+        # a folder would be passed over in silence: Docker makes one where a file to be mounted is missing
+        return [path for path in [Path(files)] if os.path.lexists(path)]
+
+    def _read_file(self, path: Path | Traversable) -> dict[str, Any]:
+        try:
+            content = read_file(Path(str(path)), max_bytes=_MAX_BYTES, if_larger="settings are a few lines")
+            return tomllib.loads(content.decode())
+        except UnreadableFileError as error:
+            raise SettingsError(f"{SETTINGS_FILE} {error}") from None
+        except RecursionError:
+            raise SettingsError(f"{SETTINGS_FILE} is not valid TOML: too many brackets within brackets") from None
+        except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, and numbers of thousands of digits
+            raise SettingsError(f"{SETTINGS_FILE} is not valid TOML: {error}") from None
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of Settings
@@ -100,8 +142,6 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
     _refuse_unknown_variables()
     try:
         return Settings(**overrides)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{SETTINGS_FILE} is not valid TOML: {error}") from None
     except SourceError as error:
         raise SettingsError(f"a STOCKRNN_ variable can't be read: {error}") from None
     except ValidationError as error:

@@ -102,7 +102,8 @@ def load_calendar(name: str, *, through_year: int) -> Calendar:
             f"no calendar {name!r}; expected a market identifier code such as XNYS, or 24/7"
         ) from None
     first = max(_FIRST, bounds.bound_min() or _FIRST)
-    last = pd.Timestamp(year=through_year, month=12, day=31)
+    # of a time before the first session it is asked, too, and a calendar has to have some
+    last = pd.Timestamp(year=max(through_year, first.year + 1), month=12, day=31)
     calendar = xc.get_calendar(name, start=first, end=min(last, bounds.bound_max() or last))
     table = pd.DataFrame({"opens": calendar.opens, "closes": calendar.closes})
     return Calendar(name, str(calendar.tz), table.rename_axis("session"))

@@ -20,7 +20,7 @@ from stockrnn.models.median_regression import MedianRegression
 from stockrnn.models.quantile_examples import gather_examples, last_return
 from stockrnn.models.recurrent import RecurrentSpec
 from stockrnn.progress import OnEpoch
-from stockrnn.types import BAR_COLUMNS, INTERVAL_COLUMNS, Network, Target, Weights
+from stockrnn.types import BAR_COLUMNS, INTERVAL_COLUMNS, Epochs, Network, Sessions, Target, Weights
 from stockrnn.types.hashing import hash_values
 
 QUANTILE_LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
@@ -135,9 +135,9 @@ class QuantileSpec(RecurrentSpec):
 
     kind: Literal["quantile"] = "quantile"
     members: int = Field(default=3, ge=1, le=100)
-    patience: int = Field(default=5, ge=1)
-    validation_sessions: int = Field(default=378, ge=1)
-    max_windows: int = Field(default=25_000, ge=1)
+    patience: Epochs = 5
+    validation_sessions: Sessions = 378
+    max_windows: int = Field(default=25_000, ge=1, le=10_000_000)
 
     @property
     def network(self) -> Network:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from stockrnn.errors import UsageError
 from stockrnn.models.forecaster import Forecaster
 from stockrnn.progress import OnEpoch
-from stockrnn.types import Target, Weights
+from stockrnn.types import Sessions, Target, Weights
 
-Every: TypeAlias = Literal["night", "week", "month"] | Annotated[int, Field(ge=1)]
+Every: TypeAlias = Literal["night", "week", "month"] | Sessions
 Mode: TypeAlias = Literal["full", "warm"]
 
 _POLICY = frozenset({"nightly", "every", "mode", "max_age", "trial_sessions", "margin"})
@@ -47,12 +47,12 @@ class Spec(BaseModel, ABC):
     kind: str
     nightly: bool = True
     lookback: int = Field(default=40, ge=2, le=1000)
-    train_sessions: int = Field(default=1258, ge=3)
+    train_sessions: Sessions = Field(default=1258, ge=3)
     every: Every = "night"
     mode: Mode = "warm"
     max_age: Every = "week"
-    trial_sessions: int = Field(default=10, ge=10)
-    margin: float = Field(default=1.0, gt=0)
+    trial_sessions: Sessions = Field(default=10, ge=10)
+    margin: float = Field(default=1.0, gt=0, le=1000)
 
     @model_validator(mode="before")
     @classmethod

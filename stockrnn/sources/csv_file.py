@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from stockrnn.errors import PriceFileError
-from stockrnn.types import BAR_COLUMNS, Bars
+from stockrnn.files import UnreadableFileError, read_file
+from stockrnn.types import BAR_COLUMNS, Bars, require_known_year
 
 _TITLES = {
     "session": "Date",
@@ -25,9 +26,13 @@ _TITLES = {
     "adj_close": "Adj Close",
     "volume": "Volume",
 }
+MAX_BYTES = 20_000_000
+"""Ten times the daily bars of a century; reading takes about 15 times as much memory."""
+_SPLIT = "daily bars of a century are 2 MB: leave other columns out, or split it into files of some years each"
 _LAYOUT = "expected Yahoo's CSV export, Date,Open,High,Low,Close,Adj Close,Volume"
 _DOWNLOAD = "download it again"
 _MAX_SHOWN = 40
+_MAX_LINE = 100_000
 # No year 0: numpy reads it, datetime.date has none.
 _DATE = re.compile(
     r"(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -122,18 +127,18 @@ def _read_text(path: Path) -> str:
         raise PriceFileError(path, "is not UTF-8 text", "save it as CSV in UTF-8", line=line) from None
     if not text.strip():
         raise PriceFileError(path, "is empty", _DOWNLOAD)
-    return text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    text = text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    # each field of a line costs a hundred times its comma
+    if max(map(len, text.split("\n"))) > _MAX_LINE:
+        raise PriceFileError(path, f"has a line of more than {_MAX_LINE} characters", _LAYOUT)
+    return text
 
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise PriceFileError(path, "no such file", "check the path") from None
-    except IsADirectoryError:
-        raise PriceFileError(path, "is a directory", "name the CSV file in it") from None
-    except OSError as error:
-        raise PriceFileError(path, f"can't be read ({error.strerror})", "check its permissions") from None
+        return read_file(path, max_bytes=MAX_BYTES, if_larger=_SPLIT)
+    except UnreadableFileError as error:
+        raise PriceFileError(path, error.problem, error.remedy) from None
 
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
@@ -199,7 +204,10 @@ def _widths(path: Path, text: str) -> set[int]:
 def _parse_dates(cells: Sequence[str]) -> np.ndarray:
     if not all(map(_DATE.fullmatch, cells)):
         raise ValueError("dates")
-    return np.array([cell[:10] for cell in cells], dtype="datetime64[D]").astype("datetime64[s]")
+    days = np.array([cell[:10] for cell in cells], dtype="datetime64[D]")
+    for extreme in (days.min(), days.max()):
+        require_known_year(extreme.item())
+    return days.astype("datetime64[s]")
 
 
 def _find_damage(path: Path, text: str, places: dict[str, int], *, width: int) -> PriceFileError:
@@ -219,12 +227,16 @@ def _ragged(fields: Sequence[str], width: int) -> tuple[str, str] | None:
 
 def _bad_date(cell: str) -> tuple[str, str] | None:
     try:
-        if _DATE.fullmatch(cell):
-            date.fromisoformat(cell[:10])
-            return None
+        day = date.fromisoformat(cell[:10]) if _DATE.fullmatch(cell) else None
     except ValueError:
-        pass
-    return f"can't read {_show(cell)} as a date", "write dates as 2020-01-31, other orders are ambiguous"
+        day = None
+    if day is None:
+        return f"can't read {_show(cell)} as a date", "write dates as 2020-01-31, other orders are ambiguous"
+    try:
+        require_known_year(day)
+    except ValueError as error:
+        return f"{_show(cell)} is no trading day: {error}", "remove the row"
+    return None
 
 
 def _bad_number(fields: Sequence[str], places: dict[str, int]) -> tuple[str, str] | None:

@@ -4,10 +4,10 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 import numpy as np
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from stockrnn.errors import InvalidTickerError, UsageError
 
@@ -18,14 +18,17 @@ Market: TypeAlias = Literal["real", "simulated"]
 Ruling: TypeAlias = Literal["promoted", "rejected", "rolled_back"]
 Weights: TypeAlias = list[np.ndarray]
 
+Dated = TypeVar("Dated", date, datetime)
+
 PRICE_COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close")
 BAR_COLUMNS: tuple[str, ...] = (*PRICE_COLUMNS, "volume")
 
 _MAX_TICKER_LENGTH = 32
 _TICKER = re.compile(r"\^?[A-Z0-9](?:[A-Z0-9&_=-]|\.(?=[A-Z0-9]))*")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_MONTH = re.compile(r"^(?!0000)([0-9]{4})-(0[1-9]|1[0-2])$")
 
 
 def parse_ticker(text: str) -> str:
@@ -59,6 +62,32 @@ _FORM = WithJsonSchema({"type": "string", "maxLength": 32, "pattern": r"^\^?[A-Z
 Ticker = Annotated[str, AfterValidator(_validate_ticker), _FORM]
 
 
+def require_known_year(day: Dated) -> Dated:
+    """Return a date or a time of the years that are reckoned with; `ValueError` for any other.
+
+    Beyond them there are no calendars, and not far beyond them dates can no longer be added to.
+    """
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise ValueError(f"the year {day.year} is out of range: expected one from {_FIRST_YEAR} to {_LAST_YEAR}")
+    return day
+
+
+Day = Annotated[date, AfterValidator(require_known_year)]
+Moment = Annotated[datetime, AfterValidator(require_known_year)]
+
+# Bounds far beyond what anyone needs: within them nothing overflows, waits for ever or asks for all memory.
+MAX_EPOCHS = 100_000
+MAX_PROCESSES = 1024
+Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
+Sessions = Annotated[int, Field(ge=1, le=100_000)]
+"""A number of sessions, at most four centuries of them."""
+Days = Annotated[int, Field(ge=1, le=100_000)]
+Nights = Annotated[int, Field(ge=1, le=100_000)]
+Hours = Annotated[float, Field(ge=0, le=24 * 366)]
+Seconds = Annotated[float, Field(ge=0, le=24 * 3600)]
+Processes = Annotated[int, Field(ge=1, le=MAX_PROCESSES)]
+
+
 def parse_as_of(text: str) -> datetime:
     """Return an aware UTC datetime. A bare date means the end of that day in UTC.
 
@@ -73,9 +102,7 @@ def parse_as_of(text: str) -> datetime:
         moment = _parse_moment(text)
     if moment.tzinfo is None:
         raise UsageError(f"{text!r} has no UTC offset: write {text}+00:00, or a bare date for the end of that day")
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise UsageError(f"{text!r} is out of range: years {_FIRST_YEAR} to {_LAST_YEAR} have calendars")
-    return moment.astimezone(UTC)
+    return _require_known_year(moment, text).astimezone(UTC)
 
 
 def _parse_moment(text: str) -> datetime:
@@ -83,6 +110,13 @@ def _parse_moment(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"can't read {text!r} as a time: expected 2020-01-31 or 2020-01-31T22:00:00+00:00") from None
+
+
+def _require_known_year(day: Dated, text: str) -> Dated:
+    try:
+        return require_known_year(day)
+    except ValueError as error:
+        raise UsageError(f"{text!r} can't be used: {error}") from None
 
 
 def limit_as_of(as_of: datetime, *, now: datetime) -> datetime:
@@ -102,11 +136,19 @@ def limit_as_of(as_of: datetime, *, now: datetime) -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """Return the date written `2015-01-02`; `UsageError` if it is not written so."""
+    """Return the date written `2015-01-02`; `UsageError` if it is not written so, or its year is out of range."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"can't read {text!r} as a date: expected one such as 2015-01-02") from None
+    return _require_known_year(day, text)
+
+
+def parse_currency(text: str) -> str:
+    """Return a currency's code as it is written, such as `USD`, or `GBp` for pence; `UsageError` for other texts."""
+    if not _CURRENCY.fullmatch(text):
+        raise UsageError(f"{text!r} is no currency: expected three letters, such as USD")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +170,22 @@ def month_span(day: date) -> Span:
 
 
 def parse_month(text: str) -> Span:
-    """Return the month written `2020-01`; `UsageError` if it is not written so."""
+    """Return the month written `2020-01`; `UsageError` if it is not written so, or its year is out of range."""
     match = _MONTH.fullmatch(text)
+    if not match:
+        raise UsageError(f"can't read {text!r} as a holdout: expected a month such as 2020-01")
+    return month_span(_require_known_year(date(int(match[1]), int(match[2]), 1), text))
+
+
+def _validate_month(text: str) -> str:
     try:
-        if match:
-            return month_span(date(int(match[1]), int(match[2]), 1))
-    except ValueError:
-        pass
-    raise UsageError(f"can't read {text!r} as a holdout: expected a month such as 2020-01")
+        parse_month(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Month = Annotated[str, AfterValidator(_validate_month), WithJsonSchema({"type": "string", "pattern": _MONTH.pattern})]
 
 
 def parse_holdout(text: str) -> Span:
