@@ -1,11 +1,9 @@
 """Backtest a month: by default the calendar month that has just ended is the new January."""
 
 from functools import partial
-from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from pydantic import Field
 
 from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
 from stockrnn.models.registry import choose_specs
@@ -18,9 +16,7 @@ from stockrnn.steps.planning import begin_trainings
 from stockrnn.steps.run import Job
 from stockrnn.steps.tickers import choose_tickers
 from stockrnn.training.trainer import open_trainer
-from stockrnn.types import Ticker, parse_month
-
-Month = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+from stockrnn.types import Month, Ticker, parse_month
 
 
 @flow(name="backtest", flow_run_name=name_run, persist_result=False)

@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from flows.artifacts import publish_night, show_progress
 from flows.batch import explaining, logged, name_run, opened_store
@@ -24,11 +23,9 @@ from stockrnn.steps.tickers import choose_tickers, had_session
 from stockrnn.store.engine import reading
 from stockrnn.store.runs import read_completed_run
 from stockrnn.training.trainer import open_trainer
-from stockrnn.types import Ticker, limit_as_of
+from stockrnn.types import Epochs, Moment, Ticker, limit_as_of
 
 LOG = logging.getLogger("stockrnn")
-
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class NightFailedError(StockrnnError):
@@ -43,7 +40,7 @@ class NightFailedError(StockrnnError):
 @explaining
 def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     tickers: list[Ticker] | None = None,
-    as_of: datetime | None = None,
+    as_of: Moment | None = None,
     source: SourceName = DEFAULT_SOURCE,
     spec: str | None = None,
     epochs: Epochs | None = None,

@@ -9,6 +9,7 @@ import typer
 
 from stockrnn.errors import StockrnnError
 from stockrnn.sources.registry import SourceName
+from stockrnn.types import MAX_EPOCHS
 
 if TYPE_CHECKING:
     from stockrnn.steps.run import Job, Run
@@ -29,7 +30,8 @@ AsOfOption: TypeAlias = Annotated[
     ),
 ]
 EpochsOption: TypeAlias = Annotated[
-    int | None, typer.Option("--epochs", min=1, metavar="N", help="Train so many epochs instead of the spec's.")
+    int | None,
+    typer.Option("--epochs", min=1, max=MAX_EPOCHS, metavar="N", help="Train so many epochs instead of the spec's."),
 ]
 SourceOption: TypeAlias = Annotated[
     SourceName,

@@ -40,8 +40,10 @@ def import_files(
     from stockrnn.settings import load_settings
     from stockrnn.steps.import_prices import import_prices
     from stockrnn.store.migrate import open_store
+    from stockrnn.types import parse_currency
 
     by_ticker = _group_files(files, ticker)
+    currency = None if currency is None else parse_currency(currency)
     settings, now = load_settings(), datetime.now(UTC)
     engine = open_store(settings)
     with naming_failures() as failed:

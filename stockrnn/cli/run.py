@@ -23,6 +23,7 @@ from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest,
 from stockrnn.errors import StockrnnError
 from stockrnn.progress import Progress
 from stockrnn.sources.registry import DEFAULT_SOURCE, DEMO_SOURCE
+from stockrnn.types import MAX_PROCESSES
 
 if TYPE_CHECKING:
     from stockrnn.steps.run import Job
@@ -132,7 +133,9 @@ def backtest(
     *,
     processes: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Trainings to run at a time; default: that of the settings."),
+        typer.Option(
+            min=1, max=MAX_PROCESSES, metavar="N", help="Trainings to run at a time; default: that of the settings."
+        ),
     ] = None,
 ) -> None:
     """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive.

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from stockrnn import networks
 from stockrnn.models.spec import Spec
+from stockrnn.types import Epochs
 
 _WARM = frozenset({"warm_epochs", "warm_learning_rate"})
 
@@ -23,10 +24,10 @@ class RecurrentSpec(Spec):
     layers: int = Field(default=4, ge=1, le=16)
     units: int = Field(default=45, ge=1, le=1024)
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    epochs: int = Field(default=100, ge=1, le=100_000)
+    epochs: Epochs = 100
     batch_size: int = Field(default=32, ge=1, le=4096)
     learning_rate: float = Field(default=0.001, gt=0, le=1)
-    warm_epochs: int = Field(default=5, ge=1, le=100_000)
+    warm_epochs: Epochs = 5
     warm_learning_rate: float = Field(default=0.0003, gt=0, le=1)
 
     @field_validator("cell")

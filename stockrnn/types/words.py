@@ -28,7 +28,7 @@ _TICKER = re.compile(r"\^?[A-Z0-9](?:[A-Z0-9&_=-]|\.(?=[A-Z0-9]))*")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
-_MONTH = re.compile(r"^(?!0000)([0-9]{4})-(0[1-9]|1[0-2])$")
+_MONTH = re.compile(r"(?!0000)([0-9]{4})-(0[1-9]|1[0-2])")
 
 
 def parse_ticker(text: str) -> str:
@@ -185,7 +185,7 @@ def _validate_month(text: str) -> str:
     return text
 
 
-Month = Annotated[str, AfterValidator(_validate_month), WithJsonSchema({"type": "string", "pattern": _MONTH.pattern})]
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$"), AfterValidator(_validate_month)]
 
 
 def parse_holdout(text: str) -> Span:

@@ -1,4 +1,5 @@
 import gzip
+import os
 from datetime import date
 from time import process_time
 
@@ -246,17 +247,17 @@ def test_what_is_no_csv_is_refused_by_name(write_bytes, content, what):
 
 def test_a_missing_file_and_a_directory_are_refused(tmp_path):
     assert "no such file; check the path" in str(refusal(tmp_path / "none.csv"))
-    assert "is a directory; name the CSV file in it" in str(refusal(tmp_path))
+    assert "is a folder; name a regular file" in str(refusal(tmp_path))
 
 
 def test_a_file_that_may_not_be_read_is_refused(write, monkeypatch):
     path = write(HEADER, FIRST)
 
-    def deny(_):
+    def deny(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(type(path), "read_bytes", deny)
-    assert "can't be read (Permission denied); check its permissions" in str(refusal(path))
+    monkeypatch.setattr(os, "open", deny)
+    assert "can't be read (Permission denied); check the path and its permissions" in str(refusal(path))
 
 
 def test_identical_duplicates_count_once(write):
