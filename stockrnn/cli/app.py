@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from stockrnn import __version__
 from stockrnn.cli import database, ledger, look, models, prices, run, serve
 from stockrnn.cli.output import start_logging
+from stockrnn.cli.unexpected import explain_unexpected
 from stockrnn.errors import StockrnnError
 
 app = typer.Typer(
@@ -73,11 +75,18 @@ def _stopping_on_signals() -> Iterator[None]:
 def main() -> None:
     """Run the command line; an error of ours ends it with one line on standard error and its exit code.
 
-    Ctrl-C ends it with 130, SIGTERM with 143, after what was begun has been ended.
+    Ctrl-C ends it with 130, SIGTERM with 143, after what was begun has been ended. Whatever else goes wrong ends it
+    with 1 and one line, too; its traceback is kept in a file.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no text
     try:
         with _stopping_on_signals():
             app(prog_name="stockrnn")
     except StockrnnError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001  # the last that could say it in words
+        typer.echo(f"error: {explain_unexpected(error)}", err=True)
+        sys.exit(1)

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from traceback import walk_tb
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -24,6 +25,20 @@ _PATIENCE = "stockrnn_patience"
 _FINAL = re.compile(r"authentication failed|does not exist|no password supplied|no pg_hba\.conf entry")
 """Answers of a server that waiting would not change."""
 _BUSY_MILLISECONDS = 30_000
+_DAMAGED = re.compile(r"malformed|not a database|could not decode", re.IGNORECASE)
+"""What SQLite says of a file that was written to by something else, or whose disk fails."""
+_ROWS = frozenset({"sqlalchemy.engine.cursor", "sqlalchemy.engine.result", "sqlalchemy.engine.row"})
+"""Where SQLAlchemy turns what the driver hands over into rows."""
+_POSTGRES_SESSION = {
+    "datestyle": "ISO, YMD",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "client_encoding": "UTF8",
+    "standard_conforming_strings": "on",
+    "transform_null_equals": "off",
+}
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -40,12 +55,23 @@ def make_engine(settings: Settings) -> Engine:
     if url.startswith("sqlite"):
         return _make_sqlite_engine(url)
     try:
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_pre_ping=True)
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(
             f"STOCKRNN_DATABASE_URL can't be used ({type(error).__name__}); expected something like "
             "postgresql+psycopg://user:password@host/database"
         ) from None
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "connect", _configure_postgres)
+    return engine
+
+
+def _configure_postgres(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401  # a driver's connection
+    """Fix what a role's or a database's own defaults would change about how values are written and read."""
+    with closing(connection.cursor()) as cursor:
+        for name, value in _POSTGRES_SESSION.items():
+            cursor.execute(f"set {name} = '{value}'")
+    connection.commit()
 
 
 def _make_sqlite_engine(url: str) -> Engine:
@@ -106,6 +132,15 @@ def patient(engine: Engine, *, seconds: float) -> Engine:
     return engine.execution_options(**{_PATIENCE: seconds})
 
 
+def find_damage(engine: Engine) -> str | None:
+    """Return what SQLite's own check finds wrong with the file; None where nothing is, and of a server."""
+    if engine.dialect.name != "sqlite":
+        return None
+    with reading(engine) as connection:
+        found: str = connection.exec_driver_sql("pragma integrity_check(1)").scalar_one()
+    return None if found == "ok" else found
+
+
 def compact(engine: Engine) -> None:
     """Give space that was freed back to the disk; Postgres does so by itself."""
     if engine.dialect.name == "sqlite":
@@ -142,10 +177,37 @@ def _mapped_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        if isinstance(error, DBAPIError) and _is_server(error):
-            if error.connection_invalidated:
-                raise StoreUnreachableError(cause, lost=True) from error
-            if _is_transient(error) and error.statement is None:
-                raise StoreUnreachableError(cause) from error
-        raise StoreError(f"the database refused: {cause}; see 'stockrnn status'") from error
+        raise _explain(error) from error
+    except UnicodeEncodeError as error:  # a parameter of the command line that was no text
+        raise StoreError(f"{error.object!r} is no valid text: it can't be looked for in the database") from error
+    except Exception as error:
+        if not _comes_from_below(error):
+            raise
+        raise describe_damage(f"{type(error).__name__}: {error}") from error
+
+
+def _explain(error: SQLAlchemyError) -> StoreError:
+    cause = getattr(error, "orig", None) or error
+    if isinstance(error, DBAPIError) and _is_server(error):
+        if error.connection_invalidated:
+            return StoreUnreachableError(cause, lost=True)
+        if _is_transient(error) and error.statement is None:
+            return StoreUnreachableError(cause)
+    elif _DAMAGED.search(str(cause)):
+        return describe_damage(cause)
+    return StoreError(f"the database refused: {cause}; see 'stockrnn status'")
+
+
+def describe_damage(cause: object) -> StoreError:
+    """Return the error that says that the database is damaged and what to do."""
+    words = " ".join(str(cause).split())
+    return StoreError(
+        f"the database is damaged, or holds what stockrnn never wrote: {words}; restore a backup "
+        "('pragma integrity_check' says more of a SQLite file)"
+    )
+
+
+def _comes_from_below(error: Exception) -> bool:
+    """Whether the database's answer can't be made sense of: the error arose where rows become values."""
+    names = {frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)}
+    return isinstance(error, UnicodeDecodeError) or not names.isdisjoint(_ROWS)

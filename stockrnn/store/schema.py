@@ -10,10 +10,8 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Date,
     DateTime,
     Dialect,
-    Double,
     ForeignKey,
     Index,
     Integer,
@@ -26,7 +24,8 @@ from sqlalchemy import (
     func,
 )
 
-from stockrnn.types import BASELINES, INTERVAL_COLUMNS
+from stockrnn.store.columns import Date, Double
+from stockrnn.types import BASELINES, INTERVAL_COLUMNS, require_known_year
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -44,10 +43,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Attach UTC where the driver dropped it."""
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
+        """Attach UTC where the driver dropped it, and refuse a year that is out of range."""
+        if value is None:
+            return None
+        return require_known_year(value if value.tzinfo is not None else value.replace(tzinfo=UTC))
 
 
 METADATA = MetaData(

@@ -44,6 +44,7 @@ def cli(monkeypatch, capsys) -> Cli:
         except SystemExit as stop:
             code = int(stop.code or 0)
         printed = capsys.readouterr()
+        assert "error: unexpected" not in printed.err, printed.err  # a bug is no answer that a test may ask for
         return Result(code, printed.out, printed.err)
 
     return run
