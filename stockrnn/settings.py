@@ -59,11 +59,11 @@ class Settings(BaseSettings):
     spec: str = "quantile"
     seed: int = Field(default=0, ge=0, lt=2**32)
     missed_after_hours: Hours = 12
-    settle_hours: Hours = Field(default=4, le=72)
+    settle_hours: Annotated[Hours, Field(le=72)] = 4
     history_from: Day = date(2010, 1, 1)
     requests_per_second: float = Field(default=2, ge=0.001, le=1000)
-    inactive_after_nights: Nights = Field(default=5, ge=2)
-    keep_days: Days = Field(default=730, ge=366)
+    inactive_after_nights: Annotated[Nights, Field(ge=2)] = 5
+    keep_days: Annotated[Days, Field(ge=366)] = 730
     task_runner: Literal["single", "processes", "dask"] = "processes"
     processes: Processes | None = None
     dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://")

@@ -46,8 +46,11 @@ class MedianRegression:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Rebuild the regression that `to_json` described."""
-        return cls(intercept=float(document["intercept"]), slope=float(document["slope"]))
+        """Rebuild the regression that `to_json` described; `ValueError` where it describes none."""
+        made = cls(intercept=float(document["intercept"]), slope=float(document["slope"]))
+        if not np.isfinite([made.intercept, made.slope]).all():
+            raise ValueError("the line of its median is made of no numbers")
+        return made
 
 
 def _limit(last_return: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -169,9 +170,11 @@ class PriceSpec(RecurrentSpec):
     @classmethod
     def restore(cls, config: Mapping[str, Any], weights: Weights, *, windows: int, loss: float) -> PriceModel:
         """Rebuild a fitted model; of its losses the last one is known."""
-        first, last = config["scaled_on"]
+        first, last = (str(date.fromisoformat(day)) for day in config["scaled_on"])
+        network = Network.from_json(config["network"])
+        networks.require_weights(network, weights)
         return PriceModel(
-            network=Network.from_json(config["network"]),
+            network=network,
             scaler=PriceScaler.from_json(config["scaler"]),
             scaled_on=(first, last),
             weights=weights,

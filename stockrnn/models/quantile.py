@@ -240,12 +240,18 @@ class QuantileSpec(RecurrentSpec):
     @classmethod
     def restore(cls, config: Mapping[str, Any], weights: Weights, *, windows: int, loss: float) -> QuantileModel:
         """Rebuild a fitted model; of its losses the mean of the best is known."""
+        network = Network.from_json(config["network"])
+        if not set(QUANTILES) <= set(network.levels):
+            raise ValueError(f"its levels {network.levels} lack some of {sorted(QUANTILES)}")
         count = config["members"]
         size = len(weights) // count
+        members = tuple(weights[number * size : (number + 1) * size] for number in range(count))
+        for member in (*members, weights[(count - 1) * size :]):
+            networks.require_weights(network, member)
         return QuantileModel(
-            network=Network.from_json(config["network"]),
+            network=network,
             median=MedianRegression.from_json(config["median"]),
-            members=tuple(weights[number * size : (number + 1) * size] for number in range(count)),
+            members=members,
             windows=windows,
             losses=((loss,),),
         )

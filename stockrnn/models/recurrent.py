@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
 from stockrnn import networks
 from stockrnn.models.spec import Spec
 from stockrnn.types import Epochs
+from stockrnn.types.networks import BatchSize, Dropout, Layers, LearningRate, Units
 
 _WARM = frozenset({"warm_epochs", "warm_learning_rate"})
 
@@ -21,14 +22,14 @@ class RecurrentSpec(Spec):
     policy: ClassVar[frozenset[str]] = Spec.policy | _WARM
 
     cell: str = "lstm"
-    layers: int = Field(default=4, ge=1, le=16)
-    units: int = Field(default=45, ge=1, le=1024)
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    layers: Layers = 4
+    units: Units = 45
+    dropout: Dropout = 0.2
     epochs: Epochs = 100
-    batch_size: int = Field(default=32, ge=1, le=4096)
-    learning_rate: float = Field(default=0.001, gt=0, le=1)
+    batch_size: BatchSize = 32
+    learning_rate: LearningRate = 0.001
     warm_epochs: Epochs = 5
-    warm_learning_rate: float = Field(default=0.0003, gt=0, le=1)
+    warm_learning_rate: LearningRate = 0.0003
 
     @field_validator("cell")
     @classmethod

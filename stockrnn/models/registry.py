@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pkgutil import resolve_name
 
+import pandas as pd
 from pydantic import ValidationError
 
-from stockrnn.errors import SettingsError, UnknownSpecError, UsageError
+from stockrnn.errors import DamagedModelError, SettingsError, UnknownSpecError, UsageError
 from stockrnn.models.forecaster import Forecaster
 from stockrnn.models.serialization import unpack_weights
 from stockrnn.models.spec import Spec
 from stockrnn.settings import Settings, describe_problems
-from stockrnn.types import Model
+from stockrnn.types import MAX_EPOCHS, Model, Target
 
 KINDS: dict[str, str] = {
     "price": "stockrnn.models.price:PriceSpec",
@@ -90,10 +91,14 @@ def with_epochs(settings: Settings, name: str, epochs: int | None) -> Settings:
     ------
     UnknownSpecError
         There is no such spec.
+    UsageError
+        It trains in no epochs, or in no such number of them.
     """
     spec = get_spec(settings, name)
     if epochs is None:
         return settings
+    if not 1 <= epochs <= MAX_EPOCHS:
+        raise UsageError(f"can't train {epochs} epochs: expected 1 to {MAX_EPOCHS}")
     return settings.model_copy(update={"specs": {**settings.specs, name: spec.with_epochs(epochs).model_dump()}})
 
 
@@ -103,9 +108,26 @@ def restore(model: Model) -> Forecaster:
     Raises
     ------
     DamagedModelError
-        The stored weights do not match their checksum, or were pruned.
+        The stored weights do not match their checksum, were pruned, or make no model together with the rest of it.
     """
-    return _restore(_Key(model))
+    try:
+        return _restore(_Key(model))
+    except DamagedModelError:
+        raise
+    except Exception as error:  # whatever a kind stumbles over: what is stored passes here and nowhere else
+        words = " ".join(str(error).split())
+        raise DamagedModelError(
+            f"model {model.model_id}: what is stored of it makes no model ({type(error).__name__}: {words[:200]}); "
+            "restore the database or retrain"
+        ) from error
+
+
+def fits_prices(spec: Spec, model: Model, bars: pd.DataFrame, *, target: Target) -> bool:
+    """Whether a stored model can forecast prices as they are now; one whose kind is gone, or its config, can't."""
+    try:
+        return bool(model.config["kind"] == spec.kind and spec.fits_prices(model.config, bars, target=target))
+    except (LookupError, TypeError, ValueError, ArithmeticError):
+        return False
 
 
 def _read_spec(name: str, table: object) -> Spec:

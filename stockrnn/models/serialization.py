@@ -31,4 +31,7 @@ def unpack_weights(packed: bytes, *, sha256: str, model_id: str) -> Weights:
             f"model {model_id}: the stored weights do not match their checksum; restore the database or retrain"
         )
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        # written uncompressed: what claims to be larger would only ask for memory
+        if sum(entry.file_size for entry in arrays.zip.infolist()) > len(packed):
+            raise DamagedModelError(f"model {model_id}: its weights claim to be larger than what is stored of them")
         return [arrays[name] for name in sorted(arrays.files)]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +11,7 @@ from stockrnn.errors import UsageError
 from stockrnn.models.forecaster import Forecaster
 from stockrnn.progress import OnEpoch
 from stockrnn.types import Sessions, Target, Weights
+from stockrnn.types.networks import Lookback
 
 Every: TypeAlias = Literal["night", "week", "month"] | Sessions
 Mode: TypeAlias = Literal["full", "warm"]
@@ -46,12 +47,12 @@ class Spec(BaseModel, ABC):
 
     kind: str
     nightly: bool = True
-    lookback: int = Field(default=40, ge=2, le=1000)
-    train_sessions: Sessions = Field(default=1258, ge=3)
+    lookback: Annotated[Lookback, Field(ge=2)] = 40
+    train_sessions: Annotated[Sessions, Field(ge=3)] = 1258
     every: Every = "night"
     mode: Mode = "warm"
     max_age: Every = "week"
-    trial_sessions: Sessions = Field(default=10, ge=10)
+    trial_sessions: Annotated[Sessions, Field(ge=10)] = 10
     margin: float = Field(default=1.0, gt=0, le=1000)
 
     @model_validator(mode="before")
@@ -127,7 +128,7 @@ class Spec(BaseModel, ABC):
     @classmethod
     @abstractmethod
     def restore(cls, config: Mapping[str, Any], weights: Weights, *, windows: int, loss: float) -> Forecaster:
-        """Rebuild a fitted model from its `to_config` and `to_weights`."""
+        """Rebuild a fitted model from its `to_config` and `to_weights`; any error where they make none."""
 
     @classmethod
     def join(cls, members: Sequence[Forecaster]) -> Forecaster:

@@ -80,8 +80,11 @@ class PriceScaler:
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Self:
-        """Rebuild the scaler that `to_json` described."""
-        return cls(float(document["data_min"]), float(document["data_max"]))
+        """Rebuild the scaler that `to_json` described; `ValueError` where it describes none."""
+        made = cls(float(document["data_min"]), float(document["data_max"]))
+        if not -np.inf < made.data_min <= made.data_max < np.inf:
+            raise ValueError(f"no prices lie between {made.data_min} and {made.data_max}")
+        return made
 
     def _scaler(self) -> MinMaxScaler:
         return MinMaxScaler().fit(np.array([[self.data_min], [self.data_max]]))

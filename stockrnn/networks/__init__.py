@@ -8,6 +8,7 @@ from stockrnn.networks.training import (
     WarmStart,
     fit_network,
     predict_network,
+    require_weights,
     versions,
 )
 
@@ -20,5 +21,6 @@ __all__ = [
     "fit_network",
     "make_examples",
     "predict_network",
+    "require_weights",
     "versions",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from stockrnn.errors import ModelMissingError, NotEnoughHistoryError
+from stockrnn.errors import DamagedModelError, ModelMissingError, NotEnoughHistoryError
 from stockrnn.evaluation.baselines import DRIFT_SESSIONS, make_baselines
 from stockrnn.evaluation.intervals import VOLATILITY_SESSIONS, conformal_intervals, normalized_errors, volatility
 from stockrnn.models.registry import restore
@@ -139,6 +139,10 @@ def compute_forecast(
     said = restore(model).forecast_next(bars, target=target, days_ahead=days_ahead)
     if said is None:
         return None
+    if not math.isfinite(said.predicted):
+        raise DamagedModelError(
+            f"model {model.model_id}: it forecasts {said.predicted}; restore the database or retrain"
+        )
     values = bars[target]
     # the baselines of a session that is not there yet stand in a row of their own
     ahead = pd.DatetimeIndex(values.index[-1:]) + pd.Timedelta(days=1)

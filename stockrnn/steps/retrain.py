@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from stockrnn.errors import HoldoutError, TrainingError
+from stockrnn.models.registry import fits_prices
 from stockrnn.steps.challenger import evaluate_challenger
 from stockrnn.steps.run import Job
 from stockrnn.steps.universe import read_universe
@@ -196,14 +197,12 @@ def _may_be_warm(job: Job, known: _Known) -> bool:
 
 
 def _is_changed(job: Job, model: Model) -> bool:
-    return bool(model.config["spec"] != job.spec.training_config())
+    return not isinstance(model.config, dict) or bool(model.config.get("spec") != job.spec.training_config())
 
 
 def _fits_prices(job: Job, model: Model) -> bool:
     """Whether a model can forecast prices as they are now; one whose kind is gone can't."""
-    if model.config["kind"] != job.spec.kind:
-        return False
-    return job.spec.fits_prices(model.config, job.history.bars, target=job.target)
+    return fits_prices(job.spec, model, job.history.bars, target=job.target)
 
 
 def _known_through(decision: Promotion) -> date:

@@ -2,7 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from functools import cache
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import Field, TypeAdapter
+
+T = TypeVar("T")
+
+# Bounds that a network has to keep, whether it is described by a spec or by a stored model.
+Lookback = Annotated[int, Field(ge=1, le=1000)]
+Layers = Annotated[int, Field(ge=1, le=16)]
+Units = Annotated[int, Field(ge=1, le=1024)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+BatchSize = Annotated[int, Field(ge=1, le=4096)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+Columns = Annotated[int, Field(ge=0, le=1000)]
+Level = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +40,16 @@ class Network:
         Of the quantiles that are forecast: ascending, between 0 and 1, an odd number of them. Empty: one price.
     """
 
-    lookback: int
-    inputs: int = 1
-    context: int = 0
+    lookback: Lookback
+    inputs: Columns = 1
+    context: Columns = 0
     cell: str = "lstm"
-    layers: int
-    units: int
-    dropout: float
-    batch_size: int
-    learning_rate: float
-    levels: tuple[float, ...] = ()
+    layers: Layers
+    units: Units
+    dropout: Dropout
+    batch_size: BatchSize
+    learning_rate: LearningRate
+    levels: tuple[Level, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` needs."""
@@ -42,5 +57,10 @@ class Network:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Rebuild the network that `to_json` described."""
-        return cls(**{**document, "levels": tuple(document["levels"])})
+        """Rebuild the network that `to_json` described; `ValueError` where it describes none."""
+        return _adapter(cls).validate_python(document)
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)

@@ -75,7 +75,8 @@ def require_known_year(day: Dated) -> Dated:
 Day = Annotated[date, AfterValidator(require_known_year)]
 Moment = Annotated[datetime, AfterValidator(require_known_year)]
 
-# Bounds far beyond what anyone needs: within them nothing overflows, waits for ever or asks for all memory.
+# Bounds far beyond what anyone needs: within them nothing overflows, waits for ever or asks for all memory. A
+# narrower one is Annotated[Hours, Field(le=72)]; as a default, Field(default=4, le=72), it would not count.
 MAX_EPOCHS = 100_000
 MAX_PROCESSES = 1024
 Epochs = Annotated[int, Field(ge=1, le=MAX_EPOCHS)]
