@@ -115,16 +115,16 @@ def predict_network(
 
 def require_weights(network: Network, weights: Weights) -> None:
     """Refuse arrays that are not the weights of a network of that shape; `ValueError` says why."""
-    width = len(network.levels) or 1
-    head = [(network.units + network.context, width), (width,)]
     found = [array.shape for array in weights]
     # looked at first: a network far larger than its weights would be built in vain
-    if found[-2:] == head:
+    if len(found) > 1 and found[-2][:1] == (network.units + network.context,):
         from stockrnn.networks.compiled import compile_network
 
-        head = [tuple(variable.shape) for variable in compile_network(network).model.weights]
-    if found[-len(head) :] != head or len(found) != len(head):
-        raise ValueError(f"its arrays have the shapes {found}, not those of its network")
+        needed = [tuple(variable.shape) for variable in compile_network(network).model.weights]
+    else:
+        needed = []
+    if not needed or found != needed:
+        raise ValueError(f"its arrays have the shapes {found[:8]}, not those of its network")
     if not all(array.dtype == np.float32 for array in weights):
         raise ValueError("some of its weights are no numbers of 32 bits")
 
