@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from stockrnn import __version__
-from stockrnn.errors import StockrnnError
 
 TRACEBACK_FILE = "traceback.txt"
 _MAX_WORDS = 300
@@ -36,7 +35,7 @@ def _find_damage() -> str | None:
 
     try:
         found = find_damage(open_store(load_settings(), create=False))
-    except StockrnnError:
+    except Exception:  # noqa: BLE001  # what broke the command may break this, too
         return None
     return None if found is None else str(describe_damage(found))
 
@@ -45,7 +44,7 @@ def _write_traceback(error: Exception) -> str:
     """Write it to the data folder, in place of an earlier one, else to a temporary one; only its owner reads it."""
     text = f"stockrnn {__version__}\n{''.join(traceback.format_exception(error))}"
     for make_folder in (_data_folder, _temporary_folder):
-        with suppress(OSError, StockrnnError):
+        with suppress(Exception):  # as above
             path = make_folder() / TRACEBACK_FILE
             path.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
