@@ -4,9 +4,23 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from stockrnn.errors import InvalidTickerError, UsageError
-from stockrnn.types import Span, limit_as_of, month_span, parse_as_of, parse_day, parse_month, parse_ticker
+from stockrnn.types import (
+    Day,
+    Moment,
+    Month,
+    Span,
+    limit_as_of,
+    month_span,
+    parse_as_of,
+    parse_currency,
+    parse_day,
+    parse_holdout,
+    parse_month,
+    parse_ticker,
+)
 
 TOKYO = timezone(timedelta(hours=9))
 
@@ -153,3 +167,34 @@ def test_a_span_that_is_no_whole_month_is_written_with_both_ends():
     assert str(Span(date(2020, 1, 2), date(2020, 1, 31))) == "2020-01-02 to 2020-01-31"
     assert str(Span(date(2020, 1, 1), date(2020, 2, 29))) == "2020-01-01 to 2020-02-29"
     assert str(Span(date(2020, 2, 1), date(2020, 2, 29))) == "2020-02"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1899-12-31", "2201-01-01", "9999-12-31"])
+def test_a_year_without_calendars_is_refused_whatever_reads_it(text):
+    month = text[:7]
+    for parse, said in (
+        (parse_day, text),
+        (parse_as_of, text),
+        (parse_month, month),
+        (parse_holdout, f"{month}:{month}"),
+    ):
+        with pytest.raises(UsageError, match="is out of range: expected one from 1900 to 2200"):
+            parse(said)
+    for kind, said in ((Day, text), (Moment, f"{text}T00:00:00Z"), (Month, month)):
+        with pytest.raises(ValidationError, match="is out of range: expected one from 1900 to 2200"):
+            TypeAdapter(kind).validate_python(said)
+
+
+@pytest.mark.parametrize(("first", "last"), [("1900-01-01", "2200-12-31"), ("2024-02-29", "2038-01-20")])
+def test_the_years_that_calendars_have_are_read(first, last):
+    for text in (first, last):
+        assert parse_day(text) == TypeAdapter(Day).validate_python(text) == date.fromisoformat(text)
+        assert parse_as_of(text).date() == date.fromisoformat(text)
+        assert TypeAdapter(Month).validate_python(text[:7]) == text[:7]
+
+
+@pytest.mark.parametrize("text", ["usd dollars", "", "$", "US1", "U S", "ÜSD"])
+def test_a_currency_is_three_letters(text):
+    assert (parse_currency("USD"), parse_currency("GBp")) == ("USD", "GBp")
+    with pytest.raises(UsageError, match="is no currency: expected three letters, such as USD"):
+        parse_currency(text)
