@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path("stockrnn-data")
+    file_mode: Literal["private", "group"] = "private"
     database_url: SecretStr | None = None
     database_wait_seconds: float = Field(default=90, ge=0)
     tickers: Annotated[tuple[Ticker, ...], NoDecode] = ()
@@ -82,6 +83,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over the file."""
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def umask(self) -> int:
+        """What new files and folders are shut to: everyone else, or all outside the group.
+
+        A group may write, too, for whoever reads a SQLite store in use writes a file beside it.
+        """
+        return 0o077 if self.file_mode == "private" else 0o007
 
     @property
     def reports(self) -> Path:

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
-from stockrnn.store.engine import DATABASE_FILE, make_engine, patient, reading, writing
+from stockrnn.store.engine import make_engine, patient, reading, writing
+from stockrnn.store.folder import make_folder, make_private, note_store, refuse_empty, refuse_loss
+from stockrnn.store.url import DATABASE_FILE, read_url
 
 _LOCK_KEY = 7_381_624_901
 """Names this program's migrations among the advisory locks of a Postgres server."""
@@ -37,18 +39,22 @@ def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -
     StoreError
         There is no store and `create` is false, its folder can't be written, or a newer version made it.
     """
+    make_private(settings)
+    url = read_url(settings)
+    refuse_loss(url)
     if settings.database_url is None:
         path = settings.home / DATABASE_FILE
-        if not create and not path.exists():
+        if not create and not (path.exists() and path.stat().st_size):
             raise StoreError(
                 f"no store at {path} yet; 'stockrnn demo' makes one with simulated prices, 'stockrnn prices import' "
                 "one with yours"
             )
-        _make_folder(settings.home)
+        make_folder(settings.home)
     engine = make_engine(settings)
     if wait:
         engine = patient(engine, seconds=settings.database_wait_seconds)
     upgrade(engine)
+    note_store(url)
     return engine
 
 
@@ -70,6 +76,8 @@ def upgrade(engine: Engine) -> None:
         current, head = current_revision(connection), head_revision()
     if current == head:
         return
+    if current is None:
+        refuse_empty(engine.url)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise StoreError(f"the database has schema {current}, which this version does not know; upgrade stockrnn")
@@ -82,15 +90,6 @@ def upgrade(engine: Engine) -> None:
         _drop_views(connection)
         alembic.command.upgrade(config, "head")
         _create_views(connection)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"can't make the data folder {folder}: {error.strerror}; set STOCKRNN_HOME to another"
-        ) from None
 
 
 def _config() -> Config:
