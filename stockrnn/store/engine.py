@@ -14,7 +14,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 from stockrnn.errors import StoreError, StoreUnreachableError
 from stockrnn.settings import Settings
 from stockrnn.store.postgres import make_postgres_engine
-from stockrnn.store.sqlite import READ_ONLY, WAIT_SECONDS, explain_refusal, make_sqlite_engine, when_free
+from stockrnn.store.sqlite import (
+    READ_ONLY,
+    WAIT_SECONDS,
+    explain_refusal,
+    make_sqlite_engine,
+    require_writable,
+    when_free,
+)
 from stockrnn.store.url import describe_url, hide_secrets, read_url
 
 LOG = logging.getLogger("stockrnn")
@@ -61,6 +68,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def patient(engine: Engine, *, seconds: float) -> Engine:
     """Return an engine whose transactions wait up to `seconds` for a server that does not answer, as in a restart."""
     return engine.execution_options(**{_PATIENCE: seconds})
+
+
+def refuse_read_only(engine: Engine) -> None:
+    """Refuse a store that can only be read, before a run begins that would write; raises `StoreError`."""
+    if engine.dialect.name == "sqlite":
+        require_writable(engine.url)
 
 
 def compact(engine: Engine) -> None:

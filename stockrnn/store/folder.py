@@ -1,6 +1,7 @@
 """The data folder: private, and with a note beside the database that says that there was one."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -39,6 +40,14 @@ def make_folder(folder: Path) -> None:
         ) from None
 
 
+def make_file(url: URL) -> None:
+    """Make an empty file where there is none: SQLite's own would be shut to the group whatever the umask is."""
+    path = find_file(url)
+    if path is not None and path.parent.is_dir() and not path.exists():
+        with suppress(OSError):  # which SQLite explains as it opens the file
+            path.touch()
+
+
 def refuse_loss(url: URL) -> None:
     """Refuse to begin anew where a store was.
 
@@ -51,7 +60,7 @@ def refuse_loss(url: URL) -> None:
     if path is None:
         return
     # in this order: a store that is just being made has its note last
-    known = _find_note(path).exists()
+    known = find_note(path).exists()
     log = path.with_name(f"{path.name}-wal")
     left = known or (log.exists() and log.stat().st_size > 0)
     if left and not (path.exists() and path.stat().st_size):
@@ -61,19 +70,17 @@ def refuse_loss(url: URL) -> None:
 def refuse_empty(url: URL) -> None:
     """Refuse a database without a table where a store was; raises `StoreError`."""
     path = find_file(url)
-    if path is not None and _find_note(path).exists():
+    if path is not None and find_note(path).exists():
         raise _make_loss(path, "holds no table of stockrnn's", known=True)
 
 
 def note_store(url: URL) -> None:
     """Write the note beside a database that has its tables; a folder that can't be written does without."""
     path = find_file(url)
-    if path is None or _find_note(path).exists():
+    if path is None or find_note(path).exists():
         return
-    try:
-        _find_note(path).write_text(_NOTE.format(name=path.name), encoding="utf-8")
-    except OSError:
-        return
+    with suppress(OSError):
+        find_note(path).write_text(_NOTE.format(name=path.name), encoding="utf-8")
 
 
 def find_file(url: URL) -> Path | None:
@@ -83,12 +90,13 @@ def find_file(url: URL) -> Path | None:
     return Path(url.database)
 
 
-def _find_note(path: Path) -> Path:
+def find_note(path: Path) -> Path:
+    """Return the note beside the file of a database."""
     return path.with_name(f"{path.name}.txt")
 
 
 def _make_loss(path: Path, state: str, *, known: bool) -> StoreError:
-    remains = _find_note(path) if known else path.with_name(f"{path.name}-wal")
+    remains = find_note(path) if known else path.with_name(f"{path.name}-wal")
     return StoreError(
         f"the store {path} {state}, and {remains.name} says that there was one; restore it from a backup, or remove "
         f"{remains} to begin anew"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
 from stockrnn.store.engine import make_engine, patient, reading, writing
-from stockrnn.store.folder import make_folder, make_private, note_store, refuse_empty, refuse_loss
+from stockrnn.store.folder import make_file, make_folder, make_private, note_store, refuse_empty, refuse_loss
 from stockrnn.store.url import DATABASE_FILE, read_url
 
 _LOCK_KEY = 7_381_624_901
@@ -50,6 +50,7 @@ def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -
                 "one with yours"
             )
         make_folder(settings.home)
+    make_file(url)
     engine = make_engine(settings)
     if wait:
         engine = patient(engine, seconds=settings.database_wait_seconds)

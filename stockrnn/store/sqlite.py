@@ -1,6 +1,7 @@
 """SQLite: a file that several processes use at once, and that can be read where it can't be written."""
 
 import logging
+import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ WAIT_SECONDS = "stockrnn_wait_seconds"
 _TRY_SECONDS = 1.0
 """How long SQLite itself waits for a lock: in between, Ctrl-C is heard."""
 _SAY_SECONDS = 5.0
+_READ_ONLY_FILE = "{file} can't be written: it or its folder is read-only for this user, who can look at it alone"
 _PRIMARY = 0xFF
 """The bits of an error code that say what is wrong; the others say where."""
 
@@ -66,10 +68,23 @@ def when_free(step: Callable[[], T], *, file: str, seconds: float) -> T:
             time.sleep(0.01)
 
 
+def require_writable(url: URL) -> None:
+    """Refuse to write in a file that can only be read: SQLite itself says so after much was decided.
+
+    Raises
+    ------
+    StoreError
+    """
+    path = Path(f"{url.database}")
+    beside = os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-shm").exists()
+    if path.exists() and not (os.access(path, os.W_OK) and beside):
+        raise StoreError(_READ_ONLY_FILE.format(file=path))
+
+
 def explain_refusal(error: BaseException | None, file: str) -> str | None:
     """Return what an error of SQLite means and what to do; None where its own words must do."""
     if _code(error) == sqlite3.SQLITE_READONLY:
-        return f"{file} can't be written: it or its folder is read-only for this user, who may only look at it"
+        return _READ_ONLY_FILE.format(file=file)
     if _code(error) == sqlite3.SQLITE_CANTOPEN:
         return f"{file} can't be opened; see whether it and its folder may be read by this user"
     if _is_locked(error):
@@ -156,6 +171,7 @@ def _begin(url: URL, seconds: float, connection: Connection) -> None:
         raw.execute("BEGIN")
         step = partial(_look, raw)
     else:
+        require_writable(url)
         # a writer takes the lock before it reads, so that nobody changes what it decides by
         step = partial(raw.execute, "BEGIN IMMEDIATE")
     when_free(step, file=f"{url.database}", seconds=seconds)
