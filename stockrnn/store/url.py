@@ -81,7 +81,7 @@ def hide_secrets(text: str, url: URL) -> str:
 
 def _make_error(problem: str) -> StoreError:
     return StoreError(
-        f"STOCKRNN_DATABASE_URL {problem}; expected postgresql+psycopg://user@host:5432/database with the password "
+        f"STOCKRNN_DATABASE_URL {problem}; expected postgresql+psycopg://user@host:port/database with the password "
         "in PGPASSWORD, or user:password@host with each of @ : / ? # % [ ] in user name and password "
         "percent-encoded, such as %40 for @"
     )
