@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     keep_days: int = Field(default=730, ge=366)
     task_runner: Literal["single", "processes", "dask"] = "processes"
     processes: int | None = Field(default=None, ge=1)
-    dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://")
+    dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://[^@\s]+$")
     calendars: dict[Ticker, str] = Field(default_factory=dict)
     specs: dict[str, Any] = Field(default_factory=dict)
     """Name to table, as written; `models.registry` reads them, which knows the kinds of models."""

@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,9 @@ from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_clock
 from stockrnn.store.instruments import read_tickers
 from stockrnn.store.migrate import current_revision, head_revision, open_store
+from stockrnn.store.url import describe_url
 from stockrnn.types import Span
+from stockrnn.types.addresses import describe_address
 
 Health: TypeAlias = Literal["ok", "warning", "problem"]
 
@@ -76,8 +79,7 @@ def _named(name: str, look: Callable[[], tuple[Health, str]]) -> Finding:
 def _look_at_database(engine: Engine) -> tuple[Health, str]:
     with reading(engine) as connection:
         found = current_revision(connection)
-    where = engine.url.render_as_string(hide_password=True)
-    return "ok", f"{where}, schema {found} of {head_revision()}"
+    return "ok", f"{describe_url(engine.url)}, schema {found} of {head_revision()}"
 
 
 def _look_at_clock(engine: Engine, now: datetime) -> tuple[Health, str]:
@@ -131,9 +133,11 @@ def _look_at_source(settings: Settings, source: Source, now: datetime) -> tuple[
 def _look_at_prefect(api: str | None) -> tuple[Health, str]:
     if not api:
         return "warning", "no server: schedules need one ('prefect server start', PREFECT_API_URL), or a crontab"
+    address = describe_address(api)
     try:
-        with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=10) as answer:  # noqa: S310  # the user's own
+        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=10) as answer:  # noqa: S310  # the user's own
             healthy = answer.status == 200  # noqa: PLR2004  # OK
-    except (OSError, ValueError) as error:
-        return "problem", f"{api} does not answer ({error}); run 'prefect server start' or mend PREFECT_API_URL"
-    return ("ok", f"{api} answers") if healthy else ("problem", f"{api} is not healthy; see the server's log")
+    except (OSError, ValueError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        return "problem", f"{address} does not answer ({reason}); run 'prefect server start' or mend PREFECT_API_URL"
+    return ("ok", f"{address} answers") if healthy else ("problem", f"{address} is not healthy; see the server's log")

@@ -11,6 +11,7 @@ from stockrnn.errors import HoldoutError, SettingsError, TrainingError
 from stockrnn.progress import OnEpoch
 from stockrnn.training.processes import ProcessExecutor
 from stockrnn.training.requests import Fitted, TrainingRequest, fit_request
+from stockrnn.types.addresses import describe_address
 
 LOG = logging.getLogger("stockrnn")
 
@@ -64,8 +65,9 @@ class DaskExecutor:
                 self._cluster = LocalCluster(n_workers=self._workers, threads_per_worker=1, dashboard_address=None)
             try:
                 self._client = Client(self._cluster or self._scheduler, timeout=_CONNECT_SECONDS)
-            except OSError as error:
-                raise SettingsError(f"no Dask scheduler answers at {self._scheduler}: {error}") from None
+            except (OSError, ValueError, TypeError) as error:
+                where = describe_address(self._scheduler or "")
+                raise SettingsError(f"no Dask scheduler answers at {where} ({type(error).__name__})") from None
         return self._client
 
 

@@ -79,3 +79,37 @@ def test_the_store_of_a_doctor_is_made_where_there_is_none(cli, yahoo):
 
 def load():
     return Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PREFECT_API_URL", "http://me:ZxQvJJ@127.0.0.1:9/api"),
+        ("PREFECT_API_URL", "http://me:Zx@QvJJ/x@127.0.0.1:9/api"),
+        ("PREFECT_API_URL", "http://me:ZxQvJJ"),
+        ("PREFECT_API_URL", "ZxQvJJ"),
+        ("PREFECT_API_AUTH_STRING", "me:ZxQvJJ"),
+        ("STOCKRNN_DATABASE_URL", "postgresql+psycopg://me@127.0.0.1:9/x?password=ZxQvJJ"),
+        ("STOCKRNN_DATABASE_URL", "postgresql+psycopg://me:Zx@QvJJ@127.0.0.1:9/x"),
+        ("STOCKRNN_DATABASE_URL", "postgresql+psycopg://me@127.0.0.1:ZxQvJJ/x"),
+        ("STOCKRNN_DASK_SCHEDULER", "tcp://me:ZxQvJJ@127.0.0.1:9"),
+        ("STOCKRNN_DASK_SCHEDULER", "ZxQvJJ"),
+    ],
+)
+@pytest.mark.parametrize("command", ["doctor", "status"])
+def test_no_secret_of_the_environment_is_told(cli, yahoo, monkeypatch, variable, value, command):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv(variable, value)
+    result = cli(command)
+    assert result.code in (1, 2)
+    assert "QvJJ" not in result.out + result.err
+    assert "Traceback" not in result.err
+
+
+def test_the_database_of_a_doctor_is_named_by_host_and_name_alone(cli, yahoo, monkeypatch, postgres):
+    monkeypatch.setenv("STOCKRNN_DATABASE_URL", url := postgres.make(password="ZxQvJJ"))  # noqa: S106
+    name = url.partition("/test_")[2].partition("?")[0]
+    (line,) = [line for line in cli("doctor").out.splitlines() if " database: " in line]
+    assert line.startswith(f"ok       database: database test_{name} on /")
+    assert "ZxQvJJ" not in line
+    assert "postgres:" not in line
