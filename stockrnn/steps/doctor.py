@@ -19,6 +19,7 @@ from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 from stockrnn.sources.source import Source
 from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
+from stockrnn.store.folder import find_open
 from stockrnn.store.forecasts import read_clock
 from stockrnn.store.instruments import read_tickers
 from stockrnn.store.migrate import current_revision, head_revision, open_store
@@ -28,6 +29,7 @@ from stockrnn.types.addresses import describe_address
 
 Health: TypeAlias = Literal["ok", "warning", "problem"]
 
+_FOR_WHOM = {"private": "for its user alone", "group": "for its user and group"}
 _PROBE, _PROBES_CALENDAR = "SPY", "XNYS"
 _NEW_YORK = "America/New_York"
 _MIN_FREE = 1e9
@@ -62,6 +64,7 @@ def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> It
         yield _named("calendars", lambda: _look_at_calendars(settings, engine, now))
         engine.dispose()
     yield _named("disk", lambda: _look_at_disk(settings))
+    yield _named("files", lambda: _look_at_files(settings))
     yield _named("time zones", lambda: _look_at_zones(now))
     source = get_source(DEFAULT_SOURCE)
     yield _named(source.title, lambda: _look_at_source(settings, source, now))
@@ -111,6 +114,15 @@ def _look_at_disk(settings: Settings) -> tuple[Health, str]:
     if free < _MIN_FREE:
         return "problem", f"{free / 1e9:.1f} GB are free at {settings.home}; make room or move STOCKRNN_HOME"
     return "ok", f"{free / 1e9:.0f} GB are free at {settings.home}"
+
+
+def _look_at_files(settings: Settings) -> tuple[Health, str]:
+    """Look whether others may read or write what stockrnn would now make for its user or group alone."""
+    found = find_open(settings)
+    if not found:
+        return "ok", f"{settings.home} is {_FOR_WHOM[settings.file_mode]}"
+    names, whom = ", ".join(str(path) for path in found), "go" if settings.file_mode == "private" else "o"
+    return "warning", f"others may use {names}; if they should not: chmod {whom}-rwx on it"
 
 
 def _look_at_zones(now: datetime) -> tuple[Health, str]:

@@ -114,11 +114,12 @@ def _mapped_errors(engine: Engine) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        words = hide_secrets(str(cause), engine.url)
+        connected = not isinstance(error, DBAPIError) or error.statement is not None
+        words = hide_secrets(str(cause), engine.url, connected=connected)
         if isinstance(error, DBAPIError) and _is_server(error):
             if error.connection_invalidated:
                 raise StoreUnreachableError(words, lost=True) from error
-            if error.statement is None:  # without the driver's own words, which may name the user
+            if not connected:  # without the driver's own words, which may name the user
                 raise _explain_no_connection(error, words) from None
         known = explain_refusal(cause, describe_url(engine.url))
         raise StoreError(known or f"the database refused: {words}; see 'stockrnn status'") from error

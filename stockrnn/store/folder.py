@@ -25,6 +25,18 @@ def make_private(settings: Settings) -> None:
     os.umask(settings.umask)
 
 
+def find_open(settings: Settings) -> list[Path]:
+    """Return what in the data folder is open to those whom the settings shut out; nothing where itself is shut."""
+    home = settings.home
+    if not home.exists() or not _is_open(home, settings.umask):
+        return []
+    return [path for path in sorted((home, *home.iterdir())) if _is_open(path, settings.umask)]
+
+
+def _is_open(path: Path, umask: int) -> bool:
+    return bool(path.stat().st_mode & umask)
+
+
 def make_folder(folder: Path) -> None:
     """Make the data folder where there is none.
 

@@ -59,9 +59,9 @@ def make_postgres_engine(url: URL, *, wait_seconds: float) -> Engine:
 def _limit_waiting(seconds: float, connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401  # a driver's connection
     # 0 would be no limit
     milliseconds = int(min(max(seconds * 1000, 1), _MAX_MILLISECONDS))
-    connection.autocommit = True  # in a transaction it would be forgotten with its rollback
+    connection.set_autocommit(True)  # in a transaction it would be forgotten with its rollback
     connection.execute(f"set lock_timeout = {milliseconds}")
-    connection.autocommit = False
+    connection.set_autocommit(False)
 
 
 def _watch(engine: Engine, seconds: float, connection: Connection) -> None:

@@ -86,7 +86,7 @@ def explain_refusal(error: BaseException | None, file: str) -> str | None:
     if _code(error) == sqlite3.SQLITE_READONLY:
         return _READ_ONLY_FILE.format(file=file)
     if _code(error) == sqlite3.SQLITE_CANTOPEN:
-        return f"{file} can't be opened; see whether it and its folder may be read by this user"
+        return f"{file} can't be opened; see whether this user may read it and, where it is new, write in its folder"
     if _is_locked(error):
         return f"another process has locked {file}; run it again when that has ended"
     return None
@@ -109,7 +109,7 @@ def _open(
     options: dict[str, Any],
 ) -> sqlite3.Connection:
     """Connect; where nobody can write beside the file, read it as one that does not change."""
-    connection = sqlite3.connect(*where, **options)
+    connection: sqlite3.Connection = sqlite3.connect(*where, **options)
     try:
         when_free(partial(_look, connection), file=f"{url.database}", seconds=seconds)
     except sqlite3.OperationalError as error:
@@ -136,7 +136,8 @@ def _open_unchanging(path: Path, options: dict[str, Any]) -> sqlite3.Connection:
             f"{path} can't be read here: {log.name} holds what was written last, and its folder is read-only; copy "
             f"both files to a folder that you can write in, and name it in STOCKRNN_HOME"
         )
-    connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?immutable=1", **{**options, "uri": True})
+    unchanging = f"file:{quote(str(path.resolve()))}?immutable=1"
+    connection: sqlite3.Connection = sqlite3.connect(unchanging, **{**options, "uri": True})
     try:
         _look(connection)
     except BaseException:

@@ -60,8 +60,10 @@ def describe_url(url: URL) -> str:
     return f"database {url.database or '(default)'} on {_read_host(url) or 'this machine'}"
 
 
-def hide_secrets(text: str, url: URL) -> str:
+def hide_secrets(text: str, url: URL, *, connected: bool = False) -> str:
     """Return a driver's message without any part of the address but host and database, in one line.
+
+    Once `connected`, nobody speaks of options any more, whose values may be words of every day.
 
     >>> from sqlalchemy import make_url
     >>> hide_secrets('no role "hunter2"', make_url("postgresql+psycopg://hunter2@host/prices"))
@@ -72,7 +74,7 @@ def hide_secrets(text: str, url: URL) -> str:
     if _UNRESOLVED.search(text):  # what is taken for a host is then perhaps a part of a password
         return "the host that STOCKRNN_DATABASE_URL names can't be found; an @ in a password is written %40"
     hidden = [False] * len(text)
-    for secret in _find_secrets(url):
+    for secret in _find_secrets(url, connected=connected):
         for start, end in _find(secret, text):
             hidden[start:end] = [True] * (end - start)
     shown = "".join("\0" if hide else character for character, hide in zip(text, hidden, strict=True))
@@ -87,11 +89,11 @@ def _make_error(problem: str) -> StoreError:
     )
 
 
-def _find_secrets(url: URL) -> Iterator[str]:
+def _find_secrets(url: URL, *, connected: bool) -> Iterator[str]:
     public = {_read_host(url), url.database}
     parts = [url.username, url.password, None if url.port is None else str(url.port)]
     for name, values in url.normalized_query.items():
-        if name != "host":
+        if "password" in name or (name != "host" and not connected):
             parts += [name, *values]
     # a message may hold it as it was written, too
     for part in {part for part in parts if part and part not in public}:

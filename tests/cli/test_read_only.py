@@ -9,11 +9,15 @@ import sys
 from contextlib import closing
 
 import pytest
+from pydantic import SecretStr
 from read_only import run_held
+from sqlalchemy import text
 
+from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
+from stockrnn.store.engine import reading, writing
 from stockrnn.store.folder import find_note
-from stockrnn.store.migrate import open_store
+from stockrnn.store.migrate import current_revision, head_revision, open_store
 from stockrnn.store.url import DATABASE_FILE
 
 COMMANDS = {
@@ -114,38 +118,28 @@ def test_a_store_that_cant_be_written_is_looked_at_and_a_writer_gets_one_line(ma
     assert {one: (one / DATABASE_FILE).read_bytes() for one in before} == before
 
 
-def test_a_copy_that_cant_be_written_is_read_unless_its_log_would_be_overlooked(made):
+def test_a_store_that_cant_be_written_is_read_unless_its_log_would_be_overlooked(made):
     whole, halved = copy(made, "whole", file=0o444, folder=0o555), made.parent / "halved"
     halved.mkdir()
-    with closing(sqlite3.connect(made / DATABASE_FILE)) as connection:
-        connection.execute("update prices set close = 3")
-        connection.commit()  # it stands in the log
-        for end in ("", "-wal"):
-            shutil.copy(made / f"{DATABASE_FILE}{end}", halved)
-    halved.chmod(0o555)
-    results = run_all([whole, halved], {name: COMMANDS[name] for name in ("sql", "import")}, made.parent)
-    code, out, err = results[str(whole)]["sql"]
-    assert (code, "META,XNYS" in out, err) == (0, True, "")
-    code, out, err = results[str(whole)]["import"]
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert f"{whole / DATABASE_FILE} can't be written: it or its folder is read-only for this user" in err
-    code, out, err = results[str(halved)]["sql"]
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "stockrnn.db-wal holds what was written last, and its folder is read-only; copy both files" in err
-
-
-def test_a_store_that_another_user_writes_is_read_while_he_does(made):
     with closing(sqlite3.connect(made / DATABASE_FILE)) as owner:
         owner.execute("update instruments set active = 0")
         owner.commit()  # it stands in the log
+        for end in ("", "-wal"):
+            shutil.copy(made / f"{DATABASE_FILE}{end}", halved)
+        halved.chmod(0o555)
         for path in made.iterdir():
             path.chmod(0o444)
         made.chmod(0o555)
-        code, out, err = run_all([made], {"sql": ("sql", "price_health", "--format", "csv")}, made.parent)[str(made)][
-            "sql"
-        ]
-    assert (code, err) == (0, "")
-    assert "META,XNYS,0" in out
+        results = run_all([whole, halved, made], {name: COMMANDS[name] for name in ("sql", "import")}, made.parent)
+    for folder, active in ((whole, 1), (made, 0)):
+        code, out, err = results[str(folder)]["sql"]
+        assert (code, f"META,XNYS,{active}" in out, err) == (0, True, "")
+        code, out, err = results[str(folder)]["import"]
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert f"{folder / DATABASE_FILE} can't be written: it or its folder is read-only for this user" in err
+    code, out, err = results[str(halved)]["sql"]
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "stockrnn.db-wal holds what was written last, and its folder is read-only; copy both files" in err
 
 
 @pytest.mark.exhaustive
@@ -176,3 +170,30 @@ def test_plain_sqlite3_reads_a_file_that_is_read_only(made):
     )
     done = run_held("-c", code, made / DATABASE_FILE, cwd=made)
     assert (done.returncode, done.stdout) == (0, "[(2.0,)]\n"), done.stderr
+
+
+def test_a_store_that_another_process_has_locked_is_named_in_one_line(made, cli, monkeypatch):
+    monkeypatch.setenv("STOCKRNN_HOME", str(made))
+    monkeypatch.setenv("STOCKRNN_DATABASE_WAIT_SECONDS", "0.2")
+    with closing(sqlite3.connect(made / DATABASE_FILE)) as other:
+        other.execute("begin immediate")
+        assert cli("sql", "price_health").code == 0  # who only looks does not wait
+        result = cli("prices", "import", made.parent / "META.csv")
+    assert result.code == 1
+    assert result.err.startswith(f"error: another process had locked {made / DATABASE_FILE} for 0.2 s, as long as")
+    assert result.err.count("\n") == 1
+
+
+def test_a_postgres_that_may_only_be_read_is_opened_and_a_writer_gets_one_line(postgres):
+    url = f"{postgres.make()}&options=-c%20default_transaction_read_only%3Don"
+    engine = open_store(Settings(database_url=SecretStr(url)))
+    with reading(engine) as connection:
+        assert current_revision(connection) == head_revision()
+
+    def write():
+        with writing(engine) as connection:
+            connection.execute(text("delete from runs"))
+
+    with pytest.raises(StoreError, match="^the database refused: cannot execute DELETE in a read-only transaction; "):
+        write()
+    engine.dispose()
