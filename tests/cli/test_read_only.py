@@ -194,6 +194,6 @@ def test_a_postgres_that_may_only_be_read_is_opened_and_a_writer_gets_one_line(p
         with writing(engine) as connection:
             connection.execute(text("delete from runs"))
 
-    with pytest.raises(StoreError, match="^the database refused: cannot execute DELETE in a read-only transaction; "):
+    with pytest.raises(StoreError, match="cannot execute DELETE in a read-only transaction; see"):
         write()
     engine.dispose()
