@@ -60,8 +60,8 @@ def make_file(url: URL) -> None:
             path.touch()
 
 
-def refuse_loss(url: URL) -> None:
-    """Refuse to begin anew where a store was.
+def refuse_loss(url: URL) -> bool:
+    """Refuse to begin anew where a store was; return whether there is one already, by its note.
 
     Raises
     ------
@@ -70,19 +70,20 @@ def refuse_loss(url: URL) -> None:
     """
     path = find_file(url)
     if path is None:
-        return
+        return False
     # in this order: a store that is just being made has its note last
     known = find_note(path).exists()
     log = path.with_name(f"{path.name}-wal")
     left = known or (log.exists() and log.stat().st_size > 0)
     if left and not (path.exists() and path.stat().st_size):
         raise _make_loss(path, "is empty" if path.exists() else "is gone", known=known)
+    return known
 
 
 def refuse_empty(url: URL) -> None:
-    """Refuse a database without a table where a store was; raises `StoreError`."""
+    """Refuse a database without a table in place of one that has its note; raises `StoreError`."""
     path = find_file(url)
-    if path is not None and find_note(path).exists():
+    if path is not None:
         raise _make_loss(path, "holds no table of stockrnn's", known=True)
 
 

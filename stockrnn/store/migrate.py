@@ -41,7 +41,7 @@ def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -
     """
     make_private(settings)
     url = read_url(settings)
-    refuse_loss(url)
+    known = refuse_loss(url)
     if settings.database_url is None:
         path = settings.home / DATABASE_FILE
         if not create and not (path.exists() and path.stat().st_size):
@@ -54,7 +54,7 @@ def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -
     engine = make_engine(settings)
     if wait:
         engine = patient(engine, seconds=settings.database_wait_seconds)
-    upgrade(engine)
+    upgrade(engine, known=known)
     note_store(url)
     return engine
 
@@ -71,13 +71,19 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def upgrade(engine: Engine) -> None:
-    """Run the migrations that are missing and rebuild the views, all in one transaction."""
+def upgrade(engine: Engine, *, known: bool = False) -> None:
+    """Run the migrations that are missing and rebuild the views, all in one transaction.
+
+    Raises
+    ------
+    StoreError
+        A newer version made the schema, or there is none where a store is `known` to be.
+    """
     with reading(engine) as connection:
         current, head = current_revision(connection), head_revision()
     if current == head:
         return
-    if current is None:
+    if current is None and known:
         refuse_empty(engine.url)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
