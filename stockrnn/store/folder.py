@@ -81,7 +81,7 @@ def refuse_loss(url: URL) -> bool:
 
 
 def refuse_empty(url: URL) -> None:
-    """Refuse a database without a table in place of one that has its note; raises `StoreError`."""
+    """Refuse a file without a table where a store has left its note; raises `StoreError`."""
     path = find_file(url)
     if path is not None:
         raise _make_loss(path, "holds no table of stockrnn's", known=True)

@@ -27,7 +27,7 @@ def sql_folder() -> Path:
 
 
 def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -> Engine:
-    """Open the store at this version's schema, migrating it if it is older.
+    """Open the store at this version's schema, migrating it if it is older; see `make_private` for its files.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -
     Raises
     ------
     StoreError
-        There is no store and `create` is false, its folder can't be written, or a newer version made it.
+        There is no store and `create` is false, there was one and its file is gone or empty, its folder can't be
+        written, or a newer version made it.
     """
     make_private(settings)
     url = read_url(settings)
@@ -54,9 +55,19 @@ def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -
     engine = make_engine(settings)
     if wait:
         engine = patient(engine, seconds=settings.database_wait_seconds)
-    upgrade(engine, known=known)
+    if known:
+        _refuse_empty(engine)
+    upgrade(engine)
     note_store(url)
     return engine
+
+
+def _refuse_empty(engine: Engine) -> None:
+    """Refuse a database without a schema in the place of a store that is known."""
+    with reading(engine) as connection:
+        found = current_revision(connection)
+    if found is None:
+        refuse_empty(engine.url)
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -71,20 +82,12 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def upgrade(engine: Engine, *, known: bool = False) -> None:
-    """Run the migrations that are missing and rebuild the views, all in one transaction.
-
-    Raises
-    ------
-    StoreError
-        A newer version made the schema, or there is none where a store is `known` to be.
-    """
+def upgrade(engine: Engine) -> None:
+    """Run the migrations that are missing and rebuild the views, all in one transaction."""
     with reading(engine) as connection:
         current, head = current_revision(connection), head_revision()
     if current == head:
         return
-    if current is None and known:
-        refuse_empty(engine.url)
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise StoreError(f"the database has schema {current}, which this version does not know; upgrade stockrnn")

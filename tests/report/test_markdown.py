@@ -39,7 +39,7 @@ def inline(markdown):
 
 @pytest.mark.parametrize("where", ["{}", "- {}", "**Failed:** {}", "# {}", "x {} y"])
 def test_a_text_is_shown_as_it_is_wherever_it_stands(where):
-    @settings(max_examples=60)
+    @settings(max_examples=25)
     @given(TEXTS)
     @example("- - a")
     def check(text):
@@ -49,7 +49,7 @@ def test_a_text_is_shown_as_it_is_wherever_it_stands(where):
     check()
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 @example(list(HOSTILE))
 def test_no_text_makes_a_link_a_picture_html_code_or_a_heading(texts):

