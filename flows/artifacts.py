@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 from flows.prefect_home import has_server
 from stockrnn.night import Night
 from stockrnn.progress import OnEpoch, Progress, current_progress, shown_by
+from stockrnn.report.markdown import escape_markdown
 from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
 from stockrnn.store.engine import reading
 from stockrnn.store.queries import get_query, run_query
@@ -87,7 +88,9 @@ def publish(night: Night, engine: Engine) -> None:
     for ticker in night.tickers:
         outcomes = [outcome for outcome in night.outcomes if outcome.ticker == ticker]
         create_markdown_artifact(
-            describe_ticker(outcomes), key=make_key("forecast", ticker), description=f"{ticker}: forecast and report"
+            describe_ticker(outcomes),
+            key=make_key("forecast", ticker),
+            description=f"{escape_markdown(ticker)}: forecast and report",
         )
     rows = list_forecasts(night.outcomes)
     if rows:

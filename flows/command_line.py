@@ -25,12 +25,13 @@ def running_prefect(settings: Settings) -> Iterator[None]:
     api = TemporaryApi()
     try:
         # the imports take as long as the API takes to start
-        from prefect.settings import PREFECT_API_URL, temporary_settings
+        from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
         import flows.nightly  # noqa: F401
 
         api.wait(seconds=float(os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"]))
-        with temporary_settings({PREFECT_API_URL: api.url}), without_ui():
+        own = {PREFECT_API_URL: api.url, PREFECT_API_AUTH_STRING: api.auth_string}
+        with temporary_settings(own), without_ui():
             yield
         remember_migrated()
     finally:

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
 
+from stockrnn.errors import StockrnnError, UsageError
 from stockrnn.settings import Settings
 
 _HAS_UI: ContextVar[bool] = ContextVar("has_ui", default=True)
@@ -39,17 +40,34 @@ def configure_prefect(settings: Settings) -> None:
     """Set Prefect's variables; call it before anything imports Prefect.
 
     With PREFECT_API_URL set, runs go to that server and only telemetry and chatter are turned down.
+
+    Raises
+    ------
+    UsageError
+        PREFECT_API_URL holds a password, which Prefect would repeat.
+    StockrnnError
+        Prefect's own folder can't be made.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" in os.environ:
+        if "@" in os.environ["PREFECT_API_URL"]:
+            raise UsageError(
+                "PREFECT_API_URL holds a user name or a password, which Prefect would show; leave them out and set "
+                "PREFECT_API_AUTH_STRING=user:password"
+            )
         for name, value in _WITH_SERVER.items():
             os.environ.setdefault(name, value)
         return
     # a failure that explains itself needs no traceback, and an unexpected one is logged by the flow itself
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect")))
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StockrnnError(
+            f"can't make Prefect's folder {home}: {error.strerror}; set PREFECT_HOME to another"
+        ) from None
     if _migrated(home).exists() and (home / "prefect.db").exists():
         os.environ.setdefault("PREFECT_API_DATABASE_MIGRATE_ON_START", "false")
 

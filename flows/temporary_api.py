@@ -1,13 +1,18 @@
 """A Prefect API for one run without a server. It ends with the run, however that ends.
 
 Prefect's own one is left behind where the run is killed, and a Ctrl-C in a terminal ends it before the run could
-report how it ended. This one is in a session of its own, and a process that watches over it ends it when its pipe to
-the run closes.
+report how it ended. This one is in a session of its own, and ends when its pipe to the run closes.
+
+It listens on the loopback alone, which other users of the machine reach, too: whoever may make runs may run
+commands. So it answers only who knows a password, which is new for each run and never on a command line.
 
     python -m flows.temporary_api PORT        what runs as that process
 """
 
 import os
+import runpy
+import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -19,19 +24,34 @@ from contextlib import suppress
 
 from stockrnn.errors import StockrnnError
 
+_HOST = "127.0.0.1"
 _STOP_SECONDS = 3.0
 _SERVER = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
 
 
 class TemporaryApi:
-    """An API that is starting or runs; Prefect's settings for it are taken from the environment."""
+    """An API that is starting or runs; Prefect's settings for it are taken from the environment.
+
+    Attributes
+    ----------
+    auth_string
+        User name and password, as PREFECT_API_AUTH_STRING takes them.
+    """
 
     def __init__(self) -> None:
-        self.url = f"http://127.0.0.1:{_find_port()}/api"
+        port = _find_port()
+        self.url = f"http://{_HOST}:{port}/api"
+        self.auth_string = f"stockrnn:{secrets.token_urlsafe(32)}"
         self._process = subprocess.Popen(  # noqa: S603  # this very module
-            [sys.executable, "-m", "flows.temporary_api", self.url.split(":")[2].removesuffix("/api")],
+            [sys.executable, "-m", "flows.temporary_api", str(port)],
             stdin=subprocess.PIPE,
-            env={**os.environ, **_SERVER},
+            # its own services are its clients, too
+            env={
+                **os.environ,
+                **_SERVER,
+                "PREFECT_SERVER_API_AUTH_STRING": self.auth_string,
+                "PREFECT_API_AUTH_STRING": self.auth_string,
+            },
             start_new_session=True,
         )
 
@@ -60,30 +80,29 @@ class TemporaryApi:
 
 def _find_port() -> int:
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((_HOST, 0))
         port: int = free.getsockname()[1]
     return port
 
 
 def _serve(port: str) -> None:
     """Run the API until standard input ends."""
-    server = subprocess.Popen(  # noqa: S603  # Prefect's own application
-        [
-            *(sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"),
-            *("--host", "127.0.0.1", "--port", port, "--log-level", "error", "--lifespan", "on"),
-        ],
-        stdin=subprocess.DEVNULL,
-    )
-    threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
-    server.wait()
+    # in this very process: a server beside it would be left where both the run and this one are killed
+    threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+    sys.argv = [
+        *("uvicorn", "--factory", "prefect.server.api.server:create_app"),
+        *("--host", _HOST, "--port", port, "--log-level", "error", "--lifespan", "on"),
+    ]
+    runpy.run_module("uvicorn", run_name="__main__")
 
 
-def _stop_at_end_of_input(server: subprocess.Popen[bytes]) -> None:
-    sys.stdin.read()
-    server.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        server.wait(timeout=_STOP_SECONDS)
-    server.kill()
+def _stop_at_end_of_input() -> None:
+    # not by sys.stdin, whose lock would be held where the process ends for another reason
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_STOP_SECONDS)
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -213,6 +213,20 @@ class StoreError(StockrnnError):
     """The database can't be used: missing, locked, unreadable or from a newer version."""
 
 
+class StoreLockedError(StoreError):
+    """Something in the database that another process or session had locked for longer than the settings allow.
+
+    Nothing was written; `what` was locked `by` someone for `seconds`.
+    """
+
+    def __init__(self, what: str, *, by: str, seconds: float) -> None:
+        self.what, self.by, self.seconds = what, by, seconds
+        super().__init__(
+            f"{by} had locked {what} for {seconds:g} s, as long as database_wait_seconds lets a run wait; nothing "
+            "was written. Run it again when that has ended, or end it where it was left open"
+        )
+
+
 class StoreUnreachableError(StoreError):
     """A database server that does not answer, or went away in the middle of a transaction (`lost`).
 

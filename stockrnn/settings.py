@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     )
 
     home: Path = Path("stockrnn-data")
+    file_mode: Literal["private", "group"] = "private"
     database_url: SecretStr | None = None
     database_wait_seconds: Seconds = 90
     tickers: Annotated[tuple[Ticker, ...], NoDecode] = ()
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
     keep_days: Annotated[Days, Field(ge=366)] = 730
     task_runner: Literal["single", "processes", "dask"] = "processes"
     processes: Processes | None = None
-    dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://")
+    dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://[^@\s]+$")
     calendars: dict[Ticker, str] = Field(default_factory=dict)
     specs: dict[str, Any] = Field(default_factory=dict)
     """Name to table, as written; `models.registry` reads them, which knows the kinds of models."""
@@ -104,6 +105,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments win over the environment, the environment over the file."""
         return (init_settings, env_settings, _SettingsFile(settings_cls))
+
+    @property
+    def umask(self) -> int:
+        """What new files and folders are shut to: everyone else, or all outside the group.
+
+        A group may write, too, for whoever reads a SQLite store in use writes a file beside it.
+        """
+        return 0o077 if self.file_mode == "private" else 0o007
 
     @property
     def reports(self) -> Path:

@@ -218,11 +218,14 @@ def _run_night(
     from stockrnn.settings import load_settings
     from stockrnn.sources.registry import get_source
     from stockrnn.steps.tickers import choose_tickers
+    from stockrnn.store.engine import refuse_read_only
     from stockrnn.store.migrate import open_store
 
     settings, _ = choose_specs(load_settings(), spec, epochs=epochs)
     # what is wrong with the request is said before Prefect takes its seconds to start
-    chosen = choose_tickers(settings, open_store(settings), tickers, get_source(source))
+    engine = open_store(settings)
+    refuse_read_only(engine)
+    chosen = choose_tickers(settings, engine, tickers, get_source(source))
     with showing_progress(), running_prefect(settings):
         from flows.nightly import run_nightly
 

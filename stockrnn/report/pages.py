@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from stockrnn.evaluation.benchmarks import is_on_scale
 from stockrnn.report.formats import format_price, format_weekday
+from stockrnn.report.markdown import escape_markdown
 from stockrnn.report.words import describe_forecast, verdict
 from stockrnn.types import Backtest, Forecast, MissedNight
 
@@ -37,7 +38,7 @@ class Outcome(Protocol):
 
 def describe_ticker(outcomes: Sequence[Outcome]) -> str:
     """Return a ticker's page: each spec's forecast beside naive, what it is worth, and the report as a picture."""
-    ticker = outcomes[0].ticker
+    ticker = escape_markdown(outcomes[0].ticker)
     lines = [f"# {ticker}", ""]
     for outcome in outcomes:
         lines += _describe_spec(outcome)
@@ -91,39 +92,40 @@ def describe_night(
         for one in outcome.missed
     ]
     told = [f"{ticker}, {session}: {kind}, {detail}" for ticker, session, kind, detail in issues[:_MAX_ISSUES]]
-    if len(issues) > _MAX_ISSUES:
-        told.append(f"and {len(issues) - _MAX_ISSUES} more; see `stockrnn sql price_issues`")
+    more = len(issues) - _MAX_ISSUES
+    rest = [f"- and {more} more; see `stockrnn sql price_issues`"] if more > 0 else []
     return "\n".join(
         [
             f"# The night of {format_weekday(as_of)}",
             "",
-            summary,
+            escape_markdown(summary),
             *_list("Failed", failures),
             *_list("Warnings", warnings),
             *_list("Trained", trained, otherwise="Nothing was due."),
             *_list("Nights missed since the last run", missed, otherwise="None."),
             *_list("Open issues with prices", told, otherwise="None."),
+            *rest,
         ]
     )
 
 
 def _describe_spec(outcome: Outcome) -> list[str]:
-    lines = [f"## {outcome.spec}", ""]
+    lines = [f"## {escape_markdown(outcome.spec)}", ""]
     if outcome.error:
-        lines += [f"**Failed:** {outcome.error}", ""]
+        lines += [f"**Failed:** {escape_markdown(outcome.error)}", ""]
     if outcome.forecast:
         forecast = outcome.forecast
         spans = f"80 %: {_write_span(forecast.lower_80, forecast.upper_80)}"
         spans += f", 95 %: {_write_span(forecast.lower_95, forecast.upper_95)}"
-        lines += [describe_forecast(forecast, currency=None), "", f"{spans}; {forecast.kind}.", ""]
+        lines += [escape_markdown(describe_forecast(forecast, currency=None)), "", f"{spans}; {forecast.kind}.", ""]
     if outcome.backtest:
-        lines += [f"Backtest of {outcome.backtest.holdout}: **{verdict(outcome.backtest)}**", ""]
+        lines += [f"Backtest of {outcome.backtest.holdout}: **{escape_markdown(verdict(outcome.backtest))}**", ""]
     return lines
 
 
 def _list(title: str, items: Iterable[str], *, otherwise: str | None = None) -> list[str]:
-    """Return a heading with a list; nothing where the list is empty and nothing is said instead."""
-    lines = [f"- {item}" for item in items] or ([otherwise] if otherwise else [])
+    """Return a heading with a list of texts; nothing where the list is empty and nothing is said instead."""
+    lines = [f"- {escape_markdown(item)}" for item in items] or ([otherwise] if otherwise else [])
     return ["", f"## {title}", "", *lines] if lines else []
 
 

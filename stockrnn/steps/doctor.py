@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.client import HTTPException
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -18,13 +19,17 @@ from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 from stockrnn.sources.source import Source
 from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
+from stockrnn.store.folder import find_open
 from stockrnn.store.forecasts import read_clock
 from stockrnn.store.instruments import read_tickers
 from stockrnn.store.migrate import current_revision, head_revision, open_store
+from stockrnn.store.url import describe_url
 from stockrnn.types import Span
+from stockrnn.types.addresses import describe_address
 
 Health: TypeAlias = Literal["ok", "warning", "problem"]
 
+_FOR_WHOM = {"private": "for its user alone", "group": "for its user and group"}
 _PROBE, _PROBES_CALENDAR = "SPY", "XNYS"
 _NEW_YORK = "America/New_York"
 _MIN_FREE = 1e9
@@ -59,6 +64,7 @@ def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> It
         yield _named("calendars", lambda: _look_at_calendars(settings, engine, now))
         engine.dispose()
     yield _named("disk", lambda: _look_at_disk(settings))
+    yield _named("files", lambda: _look_at_files(settings))
     yield _named("time zones", lambda: _look_at_zones(now))
     source = get_source(DEFAULT_SOURCE)
     yield _named(source.title, lambda: _look_at_source(settings, source, now))
@@ -76,8 +82,7 @@ def _named(name: str, look: Callable[[], tuple[Health, str]]) -> Finding:
 def _look_at_database(engine: Engine) -> tuple[Health, str]:
     with reading(engine) as connection:
         found = current_revision(connection)
-    where = engine.url.render_as_string(hide_password=True)
-    return "ok", f"{where}, schema {found} of {head_revision()}"
+    return "ok", f"{describe_url(engine.url)}, schema {found} of {head_revision()}"
 
 
 def _look_at_clock(engine: Engine, now: datetime) -> tuple[Health, str]:
@@ -111,6 +116,15 @@ def _look_at_disk(settings: Settings) -> tuple[Health, str]:
     return "ok", f"{free / 1e9:.0f} GB are free at {settings.home}"
 
 
+def _look_at_files(settings: Settings) -> tuple[Health, str]:
+    """Look whether others may read or write what stockrnn would now make for its user or group alone."""
+    found = find_open(settings)
+    if not found:
+        return "ok", f"{settings.home} is {_FOR_WHOM[settings.file_mode]}"
+    names, whom = ", ".join(str(path) for path in found), "go" if settings.file_mode == "private" else "o"
+    return "warning", f"others may use {names}; if they should not: chmod {whom}-rwx on it"
+
+
 def _look_at_zones(now: datetime) -> tuple[Health, str]:
     there, here = now.astimezone(ZoneInfo(_NEW_YORK)), now.astimezone()
     return "ok", f"here it is {here:%H:%M %Z}, in New York {there:%H:%M}; schedules name their own zone"
@@ -131,9 +145,11 @@ def _look_at_source(settings: Settings, source: Source, now: datetime) -> tuple[
 def _look_at_prefect(api: str | None) -> tuple[Health, str]:
     if not api:
         return "warning", "no server: schedules need one ('prefect server start', PREFECT_API_URL), or a crontab"
+    address = describe_address(api)
     try:
-        with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=10) as answer:  # noqa: S310  # the user's own
+        with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=10) as answer:  # noqa: S310  # the user's own
             healthy = answer.status == 200  # noqa: PLR2004  # OK
-    except (OSError, ValueError) as error:
-        return "problem", f"{api} does not answer ({error}); run 'prefect server start' or mend PREFECT_API_URL"
-    return ("ok", f"{api} answers") if healthy else ("problem", f"{api} is not healthy; see the server's log")
+    except (OSError, ValueError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        return "problem", f"{address} does not answer ({reason}); run 'prefect server start' or mend PREFECT_API_URL"
+    return ("ok", f"{address} answers") if healthy else ("problem", f"{address} is not healthy; see the server's log")

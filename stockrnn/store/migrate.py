@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
-from stockrnn.store.engine import DATABASE_FILE, make_engine, patient, reading, writing
+from stockrnn.store.engine import make_engine, patient, reading, writing
+from stockrnn.store.folder import make_file, make_folder, make_private, note_store, refuse_empty, refuse_loss
+from stockrnn.store.url import DATABASE_FILE, read_url
 
 _LOCK_KEY = 7_381_624_901
 """Names this program's migrations among the advisory locks of a Postgres server."""
@@ -25,7 +27,7 @@ def sql_folder() -> Path:
 
 
 def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -> Engine:
-    """Open the store at this version's schema, migrating it if it is older.
+    """Open the store at this version's schema, migrating it if it is older; see `make_private` for its files.
 
     Parameters
     ----------
@@ -35,21 +37,37 @@ def open_store(settings: Settings, *, create: bool = True, wait: bool = False) -
     Raises
     ------
     StoreError
-        There is no store and `create` is false, its folder can't be written, or a newer version made it.
+        There is no store and `create` is false, there was one and its file is gone or empty, its folder can't be
+        written, or a newer version made it.
     """
+    make_private(settings)
+    url = read_url(settings)
+    known = refuse_loss(url)
     if settings.database_url is None:
         path = settings.home / DATABASE_FILE
-        if not create and not path.exists():
+        if not create and not (path.exists() and path.stat().st_size):
             raise StoreError(
                 f"no store at {path} yet; 'stockrnn demo' makes one with simulated prices, 'stockrnn prices import' "
                 "one with yours"
             )
-        _make_folder(settings.home)
+        make_folder(settings.home)
+    make_file(url)
     engine = make_engine(settings)
     if wait:
         engine = patient(engine, seconds=settings.database_wait_seconds)
+    if known:
+        _refuse_empty(engine)
     upgrade(engine)
+    note_store(url)
     return engine
+
+
+def _refuse_empty(engine: Engine) -> None:
+    """Refuse a database without a schema in the place of a store that is known."""
+    with reading(engine) as connection:
+        found = current_revision(connection)
+    if found is None:
+        refuse_empty(engine.url)
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -82,15 +100,6 @@ def upgrade(engine: Engine) -> None:
         _drop_views(connection)
         alembic.command.upgrade(config, "head")
         _create_views(connection)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"can't make the data folder {folder}: {error.strerror}; set STOCKRNN_HOME to another"
-        ) from None
 
 
 def _config() -> Config:

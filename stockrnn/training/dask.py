@@ -11,6 +11,7 @@ from stockrnn.errors import HoldoutError, SettingsError, TrainingError
 from stockrnn.progress import OnEpoch
 from stockrnn.training.processes import ProcessExecutor
 from stockrnn.training.requests import Fitted, TrainingRequest, fit_request
+from stockrnn.types.addresses import describe_address
 
 LOG = logging.getLogger("stockrnn")
 
@@ -61,12 +62,30 @@ class DaskExecutor:
     def _connect(self) -> Client:
         if self._client is None:
             if self._scheduler is None:
-                self._cluster = LocalCluster(n_workers=self._workers, threads_per_worker=1, dashboard_address=None)
+                self._cluster = LocalCluster(
+                    n_workers=self._workers,
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    security=True,  # certificates for this run: who reaches a scheduler makes its workers run code
+                )
             try:
                 self._client = Client(self._cluster or self._scheduler, timeout=_CONNECT_SECONDS)
-            except OSError as error:
-                raise SettingsError(f"no Dask scheduler answers at {self._scheduler}: {error}") from None
+            except (OSError, ValueError, TypeError) as error:
+                where = describe_address(self._scheduler or "")
+                raise SettingsError(
+                    f"no Dask scheduler answers at {where} ({type(error).__name__}){_hint(self._scheduler)}"
+                ) from None
         return self._client
+
+
+def _hint(scheduler: str | None) -> str:
+    """Say what a scheduler behind TLS needs; without it Dask only says that something is missing."""
+    if not (scheduler or "").startswith("tls:"):
+        return ""
+    return (
+        "; with tls:// it also takes the certificates of DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+        "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"
+    )
 
 
 class _Training:

@@ -27,7 +27,7 @@ def test_all_is_well_but_for_a_server_that_is_not_needed(cli, yahoo):
     result = cli("doctor")
     assert result.code == 0
     assert health(result.out) == {
-        "database": "ok", "clock": "ok", "specs": "ok", "calendars": "ok", "disk": "ok",
+        "database": "ok", "clock": "ok", "specs": "ok", "calendars": "ok", "disk": "ok", "files": "ok",
         "time zones": "ok", "Yahoo": "ok", "Prefect": "warning",
     }  # fmt: skip
     assert "schema 0001 of 0001" in result.out
@@ -79,3 +79,58 @@ def test_the_store_of_a_doctor_is_made_where_there_is_none(cli, yahoo):
 
 def load():
     return Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PREFECT_API_URL", "http://me:ZxQvJJ@127.0.0.1:9/api"),
+        ("PREFECT_API_URL", "http://me:Zx@QvJJ/x@127.0.0.1:9/api"),
+        ("PREFECT_API_URL", "http://me:ZxQvJJ"),
+        ("PREFECT_API_URL", "ZxQvJJ"),
+        ("PREFECT_API_AUTH_STRING", "me:ZxQvJJ"),
+        ("STOCKRNN_DATABASE_URL", "postgresql+psycopg://me@127.0.0.1:9/x?password=ZxQvJJ"),
+        ("STOCKRNN_DATABASE_URL", "postgresql+psycopg://me:Zx@QvJJ@127.0.0.1:9/x"),
+        ("STOCKRNN_DATABASE_URL", "postgresql+psycopg://me@127.0.0.1:ZxQvJJ/x"),
+        ("STOCKRNN_DASK_SCHEDULER", "tcp://me:ZxQvJJ@127.0.0.1:9"),
+        ("STOCKRNN_DASK_SCHEDULER", "ZxQvJJ"),
+    ],
+)
+def test_no_secret_of_the_environment_is_told(cli, yahoo, monkeypatch, variable, value):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv(variable, value)
+    result = cli("doctor")
+    assert result.code in (1, 2)
+    assert "QvJJ" not in result.out + result.err
+    assert "Traceback" not in result.err
+
+
+def test_the_database_of_a_doctor_is_named_by_host_and_name_alone(cli, yahoo, monkeypatch, postgres):
+    monkeypatch.setenv("STOCKRNN_DATABASE_URL", url := postgres.make(password="ZxQvJJ"))  # noqa: S106
+    name = url.partition("/test_")[2].partition("?")[0]
+    (line,) = [line for line in cli("doctor").out.splitlines() if " database: " in line]
+    assert line.startswith(f"ok       database: database test_{name} on /")
+    assert "ZxQvJJ" not in line
+    assert "postgres:" not in line
+
+
+@pytest.mark.parametrize("words", [("serve",), ("nightly", "--source", "simulated", "--ticker", "SIM-A")])
+def test_a_password_in_the_address_of_prefect_is_refused_for_prefect_would_show_it(cli, monkeypatch, words):
+    monkeypatch.setenv("PREFECT_API_URL", "http://me:ZxQvJJ@127.0.0.1:9/api")
+    result = cli(*words)
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        "error: PREFECT_API_URL holds a user name or a password, which Prefect would show; leave them out and set "
+        "PREFECT_API_AUTH_STRING=user:password\n"
+    )
+
+
+def test_a_data_folder_that_others_may_read_is_told_and_left_as_it_is(cli, yahoo):
+    open_store(load()).dispose()
+    home = load().home
+    home.chmod(0o755)
+    (home / "stockrnn.db").chmod(0o644)
+    (line,) = [line for line in cli("doctor").out.splitlines() if " files: " in line]
+    assert line.startswith("warning  files: others may use stockrnn-data, stockrnn-data/stockrnn.db; if they should")
+    assert line.endswith("chmod go-rwx on it")
+    assert (home / "stockrnn.db").stat().st_mode & 0o777 == 0o644

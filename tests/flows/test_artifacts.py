@@ -117,7 +117,7 @@ def test_missed_nights_failures_and_issues_are_on_the_page(tmp_path):
     assert "## Failed\n\n- NOPE: no prices are stored" in page
     assert "## Warnings\n\n- SIM-A: the live forecasts are worse" in page
     assert "- SIM-A, tutorial: 2012-04-03, " in page
-    assert page.count("- SIM-A, 2012-04-03: missing_session, no bar") == 50
+    assert page.count("- SIM-A, 2012-04-03: missing\\_session, no bar") == 50
     assert "- and 1 more; see `stockrnn sql price_issues`" in page
     assert "Nothing was due." in page
 

@@ -19,8 +19,9 @@ from yahoo_server import FakeYahoo, make_session_class
 from stockrnn.settings import Settings
 from stockrnn.sources.yahoo import session as yahoo_session
 from stockrnn.sources.yahoo.client import YahooClient
-from stockrnn.store.engine import DATABASE_FILE, make_engine
+from stockrnn.store.engine import make_engine
 from stockrnn.store.migrate import open_store
+from stockrnn.store.url import DATABASE_FILE
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import Engine
 
 from stockrnn.settings import Settings
-from stockrnn.store.engine import DATABASE_FILE, make_engine, writing
+from stockrnn.store.engine import make_engine, writing
 from stockrnn.store.migrate import open_store
 from stockrnn.store.prices import write_bars
+from stockrnn.store.url import DATABASE_FILE
 from stockrnn.types import BAR_COLUMNS, Backtest, Bars, Forecast, Model, Span
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)

@@ -12,8 +12,9 @@ from sqlalchemy import CheckConstraint, inspect, text
 from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
 from stockrnn.store import migrate
-from stockrnn.store.engine import DATABASE_FILE, make_engine, reading, writing
+from stockrnn.store.engine import make_engine, reading, writing
 from stockrnn.store.schema import METADATA
+from stockrnn.store.url import DATABASE_FILE
 
 TABLES = {
     "instruments",
@@ -113,7 +114,7 @@ def test_a_write_ahead_log_a_busy_timeout_and_foreign_keys_are_on_in_every_conne
                 name: connection.execute(text(f"pragma {name}")).scalar_one()
                 for name in ("journal_mode", "busy_timeout", "foreign_keys")
             }
-            assert pragmas == {"journal_mode": "wal", "busy_timeout": 30_000, "foreign_keys": 1}
+            assert pragmas == {"journal_mode": "wal", "busy_timeout": 1000, "foreign_keys": 1}
 
 
 def test_foreign_keys_are_enforced(engine, make_model):
@@ -202,7 +203,7 @@ def test_a_database_url_takes_the_place_of_the_file(tmp_path):
 
 @pytest.mark.parametrize("url", ["no url: secret", "nosuch://user:secret@host/database"])
 def test_a_database_url_that_cannot_be_used_is_refused_without_repeating_it(tmp_path, url):
-    with pytest.raises(StoreError, match="STOCKRNN_DATABASE_URL can't be used") as refused:
+    with pytest.raises(StoreError, match="expected postgresql") as refused:
         make_engine(Settings(home=tmp_path, database_url=SecretStr(url)))
     assert "secret" not in str(refused.value)
 

@@ -111,7 +111,9 @@ class YahooClient:
         except PriceSourceError:
             raise
         except Exception as error:  # whatever yfinance stumbles over, in a damaged answer or its own files
-            raise PriceSourceError(f"yfinance failed with {error!r} on {ticker}", source=TITLE) from error
+            raise PriceSourceError(
+                f"yfinance failed on {ticker}: {session.describe_failure(error)}", source=TITLE
+            ) from error
 
     def _read_history(self, ticker: str, span: Span) -> pd.DataFrame:
         with warnings.catch_warnings():

@@ -5,6 +5,7 @@ without, and turns most failures into "possibly delisted". So the session says w
 """
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,6 +27,7 @@ _NO_CONNECTION = (CurlECode.COULDNT_RESOLVE_PROXY, CurlECode.COULDNT_RESOLVE_HOS
 _CONNECT_SECONDS = 4.0
 _READ_SECONDS = 10.0
 _MAX_SHOWN = 60
+_PROXY = re.compile("'.*'|(?<=resolve proxy: ).*", re.DOTALL)
 # Cookies come from hosts that some networks block; charts are served without them.
 _COOKIE_HOSTS = ("fc.yahoo.com", "guce.yahoo.com", "consent.yahoo.com")
 
@@ -65,7 +67,8 @@ class YahooSession(requests.Session[requests.Response]):
             response: requests.Response = super().request(method, url, *args, **kwargs)
         except RequestException as error:
             affects_all = _is_no_connection(error)
-            raise PriceSourceError(_describe(error), source=TITLE, affects_all=affects_all) from error
+            # from None: curl's own words may repeat the password of a proxy
+            raise PriceSourceError(describe_failure(error), source=TITLE, affects_all=affects_all) from None
         if path.startswith(_CHART):
             self.status = response.status_code
             self.chart = _read_chart(response, ticker=path.removeprefix(_CHART))
@@ -85,10 +88,13 @@ def _is_no_connection(error: RequestException) -> bool:
     return error.code in _NO_CONNECTION
 
 
-def _describe(error: RequestException) -> str:
+def describe_failure(error: Exception) -> str:
+    """Return an error's kind and words, without the address of a proxy, which may hold a password."""
     # curl's own words stand between a phrase that says nothing and an address of its manual
-    text = str(error).removeprefix("Failed to perform, ").partition(" See http")[0].rstrip(". ")
-    return f"{type(error).__name__}: {text}"
+    text = str(error).removeprefix("Failed to perform, ").rpartition(" See http")[0] or str(error)
+    if "roxy" in text:
+        text = _PROXY.sub("what HTTPS_PROXY says", text)
+    return f"{type(error).__name__}: {' '.join(text.split()).rstrip('. ')}"
 
 
 def _read_chart(response: requests.Response, *, ticker: str) -> dict[str, Any]:
