@@ -12,9 +12,16 @@ from sqlalchemy import Connection, Engine, inspect, text
 from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
 from stockrnn.store.engine import DATABASE_FILE, make_engine, patient, reading, writing
+from stockrnn.store.guards import install_guards, remove_guards
 
 _LOCK_KEY = 7_381_624_901
 """Names this program's migrations among the advisory locks of a Postgres server."""
+
+_JULIANDAY = """
+create or replace function julianday(moment timestamptz) returns double precision language sql stable
+return extract(epoch from moment) / 86400 + 2440587.5
+"""
+"""SQLite has this function: with it one text of a view counts days on both databases."""
 
 
 @cache
@@ -80,8 +87,10 @@ def upgrade(engine: Engine) -> None:
         config = _config()
         config.attributes["connection"] = connection
         _drop_views(connection)
+        remove_guards(connection)
         alembic.command.upgrade(config, "head")
         _create_views(connection)
+        install_guards(connection)
 
 
 def _make_folder(folder: Path) -> None:
@@ -105,6 +114,8 @@ def _drop_views(connection: Connection) -> None:
 
 
 def _create_views(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_JULIANDAY))
     for path in _view_files():
         connection.execute(text(f"create view {path.stem} as\n{path.read_text(encoding='utf-8')}"))
 
