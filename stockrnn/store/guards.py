@@ -14,9 +14,11 @@ from stockrnn.store import guards_postgres, guards_sqlite
 class _Dialect(Protocol):
     """How a database writes its triggers."""
 
-    def make_functions(self, connection: Connection, /) -> list[str]: ...
+    def read_schema(self, connection: Connection, /) -> str: ...
 
-    def make_triggers(self, connection: Connection, /) -> dict[str, list[str]]: ...
+    def make_functions(self, schema: str, /) -> list[str]: ...
+
+    def make_triggers(self, schema: str, /) -> dict[str, list[str]]: ...
 
     def read_triggers(self, connection: Connection, /, *, working: bool = False) -> dict[str, str]: ...
 
@@ -25,8 +27,8 @@ def install_guards(connection: Connection) -> None:
     """Make all triggers anew: none is missing afterwards, and none of an earlier version is left."""
     remove_guards(connection)
     dialect = _dialect(connection)
-    triggers = dialect.make_triggers(connection)
-    for statements in (dialect.make_functions(connection), *triggers.values()):
+    schema = dialect.read_schema(connection)
+    for statements in (dialect.make_functions(schema), *dialect.make_triggers(schema).values()):
         for statement in statements:
             connection.execute(text(statement))
 
@@ -40,7 +42,7 @@ def remove_guards(connection: Connection) -> None:
 def is_guarded(connection: Connection) -> bool:
     """Whether no trigger is missing or disabled."""
     dialect = _dialect(connection)
-    return dialect.make_triggers(connection).keys() <= dialect.read_triggers(connection, working=True).keys()
+    return dialect.make_triggers("").keys() <= dialect.read_triggers(connection, working=True).keys()
 
 
 def _dialect(connection: Connection) -> _Dialect:

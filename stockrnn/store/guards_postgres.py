@@ -31,9 +31,8 @@ def read_schema(connection: Connection) -> str:
     return schema
 
 
-def make_functions(connection: Connection) -> list[str]:
+def make_functions(schema: str) -> list[str]:
     """Return the statements that make the functions, which the triggers call."""
-    schema = read_schema(connection)
     bodies = {
         "refuse_rewriting": "raise exception '% can not be rewritten: %', tg_table_name, tg_argv[0];",
         "check_forecast": _check_forecast(schema),
@@ -47,9 +46,8 @@ def make_functions(connection: Connection) -> list[str]:
     ]
 
 
-def make_triggers(connection: Connection) -> dict[str, list[str]]:
+def make_triggers(schema: str) -> dict[str, list[str]]:
     """Return the name and the statements of each trigger."""
-    schema = read_schema(connection)
 
     def trigger(table: str, name: str, events: str, call: str, per: str = "row") -> tuple[str, list[str]]:
         named, on = f"{PREFIX}{table}_{name}", f"{schema}.{table}"

@@ -29,12 +29,17 @@ _CLOCK = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]"
 _MARKET = "(select instruments.market from instruments where instruments.ticker = new.ticker)"
 
 
-def make_functions(_: Connection) -> list[str]:
+def read_schema(_: Connection) -> str:
+    """Return the schema of our tables, which SQLite's triggers do not name."""
+    return "main"
+
+
+def make_functions(_: str) -> list[str]:
     """Return nothing: SQLite's triggers need no functions."""
     return []
 
 
-def make_triggers(_: Connection) -> dict[str, list[str]]:
+def make_triggers(_: str) -> dict[str, list[str]]:
     """Return the name and the statements of each trigger."""
     triggers = [
         *(trigger for table in GUARDED for trigger in _refuse_rewriting(METADATA.tables[table])),
