@@ -87,20 +87,24 @@ def upgrade(engine: Engine) -> None:
         A newer version made the schema, or something that is not ours has a name of ours or stands on what changes.
     """
     with reading(engine) as connection:
-        current, head = current_revision(connection), head_revision()
-        if current == head and _is_whole(connection):
+        is_current = current_revision(connection) == head_revision()
+        if is_current and _is_whole(connection):
             return
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if current is not None and current not in known:
-        raise StoreError(f"the database has schema {current}, which this version does not know; upgrade stockrnn")
-    if current == head:
+    if is_current:
         LOG.warning("a view or a guard of the database was gone; it is made again")
     with writing(engine) as connection:
         migrate(connection)
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the database to this version's schema in the caller's transaction."""
+    """Bring the database to this version's schema in the caller's transaction.
+
+    Raises
+    ------
+    StoreError
+        As `upgrade`.
+    """
+    _require_known(current_revision(connection))
     if connection.dialect.name == "postgresql":
         # of two that start at once the second waits, then finds everything done; SQLite's lock does the same
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
@@ -112,6 +116,12 @@ def migrate(connection: Connection) -> None:
         _run_migrations(connection)
         make_views(connection, _views(), removed)
     install_guards(connection)
+
+
+def _require_known(revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StoreError(f"the database has schema {revision}, which this version does not know; upgrade stockrnn")
 
 
 def _is_whole(connection: Connection) -> bool:
