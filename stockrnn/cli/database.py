@@ -51,3 +51,32 @@ def prune(
         f"{would} {pruned.freed / 1e6:.1f} MB: the weights of {pruned.models} of {pruned.of} models, which nothing "
         f"of the last {settings.keep_days} days needs"
     )
+
+
+@app.command()
+def copy(
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="An empty database: postgresql+psycopg://user@host/database, with the password in PGPASSWORD or "
+            "~/.pgpass, or sqlite:///folder/stockrnn.db.",
+        ),
+    ],
+) -> None:
+    """Copy the whole store, the record included, into an empty database; let no night run meanwhile."""
+    from stockrnn.cli.output import print_table
+    from stockrnn.settings import load_settings
+    from stockrnn.store.copying import copy_store, make_target
+    from stockrnn.store.migrate import open_store
+
+    settings = load_settings()
+    target = make_target(settings, to)
+    copied = copy_store(open_store(settings, create=False), target)
+    print_table(("table", "rows", "sha256"), [(table.name, table.rows, table.sha256[:16]) for table in copied])
+    typer.echo(
+        f"{sum(table.rows for table in copied)} rows were copied and read back, with the same checksums; to work "
+        f"with the copy, let STOCKRNN_DATABASE_URL name {target.url.render_as_string()}"
+    )

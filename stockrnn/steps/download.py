@@ -190,7 +190,7 @@ def _store(request: _Request, download: Download) -> Written | None:
     ticker, bars = update.job.ticker, _check(update, download)
     said: dict[str, Any] = {"calendar": update.calendar.name, "currency": download.currency}
     with writing(update.job.engine) as connection:
-        lock_instrument(connection, ticker, **said)
+        lock_instrument(connection, ticker, **said, source=update.written_as)
         stored = read_instrument(connection, ticker)
         if stored is not None and stored.updated_at is not None and stored.updated_at > update.now:
             return _NOTHING  # another run, begun later, was here: what it saw is newer

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from stockrnn.store.schema import instruments, price_issues, prices
 from stockrnn.store.upsert import insert_missing
+from stockrnn.types import Market
 
 SIMULATED = "simulated"
 
@@ -17,6 +18,8 @@ class Instrument:
 
     Attributes
     ----------
+    market
+        Whether its prices are real or simulated: settled when the ticker becomes known, never changed.
     first_session, last_session
         Of the stored prices; None where there are none.
     updated_at
@@ -28,6 +31,7 @@ class Instrument:
     ticker: str
     calendar: str
     currency: str | None
+    market: Market
     first_session: date | None
     last_session: date | None
     active: bool
@@ -42,11 +46,21 @@ def read_instrument(connection: Connection, ticker: str) -> Instrument | None:
     return None if row is None else Instrument(**row._asdict())
 
 
+def market_of(source: str) -> Market:
+    """Return the market that prices of `source` belong to."""
+    return "simulated" if source == SIMULATED else "real"
+
+
+def read_market(connection: Connection, ticker: str) -> Market | None:
+    """Return which market the ticker belongs to, None where it is not known."""
+    return connection.scalar(select(instruments.c.market).where(instruments.c.ticker == ticker))
+
+
 def read_tickers(connection: Connection, *, simulated: bool) -> list[str]:
     """Return the active tickers, in order, of the simulated market or of the real ones."""
-    query = select(instruments.c.ticker).where(instruments.c.active).order_by(instruments.c.ticker)
-    simulated_ones = set(connection.scalars(select(prices.c.ticker).where(prices.c.source == SIMULATED).distinct()))
-    return [ticker for ticker in connection.scalars(query) if (ticker in simulated_ones) == simulated]
+    of_market = instruments.c.market == ("simulated" if simulated else "real")
+    query = select(instruments.c.ticker).where(instruments.c.active, of_market).order_by(instruments.c.ticker)
+    return list(connection.scalars(query))
 
 
 def read_inactive_tickers(connection: Connection) -> set[str]:
@@ -66,10 +80,10 @@ def read_span(connection: Connection, ticker: str) -> tuple[date | None, date | 
     return (row[0], row[1]) if row else (None, None)
 
 
-def lock_instrument(connection: Connection, ticker: str, *, calendar: str, currency: str | None) -> None:
-    """Make the ticker known and keep other writers away from it until the transaction ends."""
-    row = {"ticker": ticker, "calendar": calendar, "currency": currency, "active": True, "no_data_nights": 0}
-    insert_missing(connection, instruments, [row])
+def lock_instrument(connection: Connection, ticker: str, *, calendar: str, currency: str | None, source: str) -> None:
+    """Make the ticker known, in the market of `source`; keep other writers away until the transaction ends."""
+    row = {"ticker": ticker, "calendar": calendar, "currency": currency, "market": market_of(source)}
+    insert_missing(connection, instruments, [row | {"active": True, "no_data_nights": 0}])
     if currency is not None:
         unknown = (instruments.c.ticker == ticker, instruments.c.currency.is_(None))
         connection.execute(instruments.update().where(*unknown).values(currency=currency))

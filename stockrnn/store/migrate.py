@@ -1,5 +1,6 @@
 """Bring the database to the schema of this version: Alembic migrations, then the views."""
 
+import logging
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,18 @@ from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
 from stockrnn.store.engine import make_engine, patient, reading, writing
 from stockrnn.store.folder import make_file, make_folder, make_private, note_store, refuse_empty, refuse_loss
+from stockrnn.store.guards import install_guards, is_guarded, remove_guards
 from stockrnn.store.url import DATABASE_FILE, read_url
+from stockrnn.store.views import (
+    find_missing,
+    make_views,
+    naming_obstacles,
+    read_relations,
+    refuse_foreign,
+    remove_views,
+)
+
+LOG = logging.getLogger("stockrnn")
 
 _LOCK_KEY = 7_381_624_901
 """Names this program's migrations among the advisory locks of a Postgres server."""
@@ -83,40 +95,73 @@ def head_revision() -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Run the migrations that are missing and rebuild the views, all in one transaction."""
+    """Run the migrations that are missing, make views and guards anew, all in one transaction.
+
+    A store at this version's schema is looked at only, and changed where a view or a guard has gone.
+
+    Raises
+    ------
+    StoreError
+        A newer version made the schema, or something that is not ours has a name of ours or stands on what changes.
+    """
     with reading(engine) as connection:
-        current, head = current_revision(connection), head_revision()
-    if current == head:
-        return
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if current is not None and current not in known:
-        raise StoreError(f"the database has schema {current}, which this version does not know; upgrade stockrnn")
+        is_current = current_revision(connection) == head_revision()
+        if is_current and _is_whole(connection):
+            return
+    if is_current:
+        LOG.warning("a view or a guard of the database was gone; it is made again")
     with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            # of two that start at once the second waits, then finds everything done; SQLite's lock does the same
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        config = _config()
-        config.attributes["connection"] = connection
-        _drop_views(connection)
-        alembic.command.upgrade(config, "head")
-        _create_views(connection)
+        migrate(connection)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the database to this version's schema in the caller's transaction.
+
+    Raises
+    ------
+    StoreError
+        As `upgrade`.
+    """
+    _require_known(current_revision(connection))
+    if connection.dialect.name == "postgresql":
+        # of two that start at once the second waits, then finds everything done; SQLite's lock does the same
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    relations = read_relations(connection)
+    refuse_foreign(relations, _views())
+    removed = remove_views(connection, relations)
+    remove_guards(connection)
+    with naming_obstacles(removed):
+        _run_migrations(connection)
+        make_views(connection, _views(), removed)
+    install_guards(connection)
+
+
+def _require_known(revision: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise StoreError(f"the database has schema {revision}, which this version does not know; upgrade stockrnn")
+
+
+def _is_whole(connection: Connection) -> bool:
+    return not find_missing(read_relations(connection), _views()) and is_guarded(connection)
+
+
+def _run_migrations(connection: Connection) -> None:
+    sqlite = connection.dialect.name == "sqlite"
+    config = _config()
+    config.attributes["connection"] = connection
+    if sqlite:  # a view of somebody's on one of ours, which is gone for the moment, would forbid to rename a table
+        connection.execute(text("pragma legacy_alter_table = on"))
+    alembic.command.upgrade(config, "head")
+    if sqlite:
+        connection.execute(text("pragma legacy_alter_table = off"))
+
+
+def _views() -> Path:
+    return sql_folder() / "views"
 
 
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(sql_folder() / "migrations").replace("%", "%%"))
     return config
-
-
-def _drop_views(connection: Connection) -> None:
-    for path in _view_files():
-        connection.execute(text(f"drop view if exists {path.stem}"))
-
-
-def _create_views(connection: Connection) -> None:
-    for path in _view_files():
-        connection.execute(text(f"create view {path.stem} as\n{path.read_text(encoding='utf-8')}"))
-
-
-def _view_files() -> list[Path]:
-    return sorted((sql_folder() / "views").glob("*.sql"))

@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, Connection, Subquery, bindparam, select
 from stockrnn.errors import MixedSourcesError
 from stockrnn.market.bars import find_gaps
 from stockrnn.market.revisions import Comparison, compare_bars
-from stockrnn.store.instruments import SIMULATED, lock_instrument, write_span
+from stockrnn.store.instruments import SIMULATED, lock_instrument, market_of, read_market, write_span
 from stockrnn.store.issues import write_issues
 from stockrnn.store.schema import instruments, price_revisions, prices
 from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue, Span
@@ -33,8 +33,8 @@ class Written:
 
 
 def is_simulated(connection: Connection, ticker: str) -> bool:
-    """Whether the stored prices of `ticker` come from the simulated market."""
-    return _read_source(connection, ticker) == SIMULATED
+    """Whether `ticker` belongs to the simulated market; False where it is not known."""
+    return read_market(connection, ticker) == SIMULATED
 
 
 def require_same_market(connection: Connection, ticker: str, *, source: str) -> None:
@@ -44,9 +44,9 @@ def require_same_market(connection: Connection, ticker: str, *, source: str) -> 
     ------
     MixedSourcesError
     """
-    stored = _read_source(connection, ticker)
-    if stored is not None and (stored == SIMULATED) != (source == SIMULATED):
-        raise MixedSourcesError(ticker, stored, source)
+    market = read_market(connection, ticker)
+    if market is not None and market != market_of(source):
+        raise MixedSourcesError(ticker, _read_source(connection, ticker) or market, source)
 
 
 def read_bars(
@@ -123,7 +123,7 @@ def write_bars(
         Simulated prices for a ticker with real ones, or the other way round.
     """
     require_same_market(connection, ticker, source=source)
-    lock_instrument(connection, ticker, calendar=calendar, currency=currency)
+    lock_instrument(connection, ticker, calendar=calendar, currency=currency, source=source)
     first = bars.frame.index[0].date() if len(bars.frame) else None
     comparison = compare_bars(read_bars(connection, ticker, first=first), bars.frame)
     extra = {"ticker": ticker, "source": source, "observed_at": observed_at}

@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from stockrnn.store.instruments import SIMULATED
-from stockrnn.store.schema import backtest_forecasts, backtests, forecasts, prices, scores
+from stockrnn.store.schema import backtest_forecasts, backtests, forecasts, instruments, scores
 from stockrnn.store.scores import read_missed_sessions
 from stockrnn.types import BASELINES, ERROR_COLUMNS, OUTCOME_COLUMNS, LiveRecord, Target
 
@@ -110,8 +109,8 @@ def _live(target: Target, through: date) -> Select[Any]:
 
 
 def _is_of_market(ticker: ColumnElement[str], *, simulated: bool) -> ColumnElement[bool]:
-    invented = select(prices.c.ticker).where(prices.c.source == SIMULATED).distinct()
-    return ticker.in_(invented) if simulated else ticker.not_in(invented)
+    market = "simulated" if simulated else "real"
+    return ticker.in_(select(instruments.c.ticker).where(instruments.c.market == market))
 
 
 def _frame(connection: Connection, query: Select[Any], columns: Sequence[str]) -> pd.DataFrame:

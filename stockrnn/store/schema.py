@@ -1,6 +1,7 @@
 """The tables as SQLAlchemy sees them. Migrations make them; a test holds the two together.
 
-Every key is a natural key, so that a rerun writes the same rows. Times are UTC.
+Every key is a natural key, so that a rerun writes the same rows. Times are UTC. On SQLite the tables that `guards`
+keeps have no rowid: it is a second key, through which REPLACE deletes a row that no trigger is asked about.
 """
 
 from datetime import UTC, datetime
@@ -78,12 +79,15 @@ instruments = Table(
     Column("ticker", String(32), primary_key=True),
     Column("calendar", String(16), nullable=False),
     Column("currency", String(8)),
+    Column("market", String(16), nullable=False),
     Column("first_session", Date),
     Column("last_session", Date),
     Column("active", Boolean, nullable=False),
     Column("updated_at", UtcDateTime),
     Column("no_data_nights", Integer, nullable=False),
     Column("no_data_at", UtcDateTime),
+    CheckConstraint("market in ('real', 'simulated')", name="market"),
+    sqlite_with_rowid=False,
 )
 
 prices = Table(
@@ -183,6 +187,7 @@ promotions = Table(
     Column("decided_at", UtcDateTime, nullable=False),
     CheckConstraint("decision in ('promoted', 'rejected', 'rolled_back')", name="decision"),
     Index("ix_promotions_scope", "spec", "target", "ticker", "as_of"),
+    sqlite_with_rowid=False,
 )
 
 forecasts = Table(
@@ -207,6 +212,7 @@ forecasts = Table(
     CheckConstraint("kind in ('live', 'hindcast')", name="kind"),
     CheckConstraint("kind = 'hindcast' or issued_at < target_opens_at", name="live_before_open"),
     CheckConstraint("cutoff < target_session", name="cutoff_before_target"),
+    sqlite_with_rowid=False,
 )
 
 scores = Table(
@@ -219,6 +225,7 @@ scores = Table(
     Column("inside_95", Boolean),
     Column("direction_correct", Boolean),
     Column("pinball", Double),
+    sqlite_with_rowid=False,
 )
 
 missed_nights = Table(
@@ -231,6 +238,7 @@ missed_nights = Table(
     Column("cutoff", Date, nullable=False),
     Column("reason", String, nullable=False),
     Column("detected_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 backtests = Table(

@@ -19,7 +19,7 @@ from stockrnn.store.queries import get_query, list_queries, run_query
 from stockrnn.store.schema import METADATA
 
 ROWS = (
-    "insert into instruments (ticker, calendar, active, no_data_nights) values ('META', 'XNYS', true, 0)",
+    "insert into instruments values ('META', 'XNYS', null, 'real', null, null, true, null, 0, null)",
     "insert into prices values ('META', '2024-01-02', 1, 2, 0.5, 1.5, 1.5, 100, 'csv', '2024-01-03 00:00:00+00:00')",
 )
 NEXT_MIGRATION = """

@@ -29,7 +29,7 @@ def settings(tmp_path):
 def stored(engine):
     with writing(engine) as connection:
         for ticker in ("BOTH", "STORED"):
-            lock_instrument(connection, ticker, calendar="XLON", currency=None)
+            lock_instrument(connection, ticker, calendar="XLON", currency=None, source="csv")
     return engine
 
 

@@ -2,11 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from guarded_store import fill
+from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from stockrnn.settings import Settings
@@ -80,9 +83,10 @@ def make_model() -> Callable[..., Model]:
 
 @pytest.fixture(scope="session")
 def make_forecast() -> Callable[..., Forecast]:
-    """Make a live forecast from Thursday for Friday; arguments change what differs."""
+    """Make a live forecast from Thursday for Friday; arguments change what differs, the session its times too."""
 
     def make(**changes: object) -> Forecast:
+        session: date = changes.get("target_session", date(2024, 1, 5))  # type: ignore[assignment]
         values = {
             "forecast_id": "META-open-tutorial-2024-01-04-live",
             "ticker": "META",
@@ -90,10 +94,10 @@ def make_forecast() -> Callable[..., Forecast]:
             "spec": "tutorial",
             "cutoff": date(2024, 1, 4),
             "kind": "live",
-            "target_session": date(2024, 1, 5),
-            "target_opens_at": datetime(2024, 1, 5, 14, 30, tzinfo=UTC),
+            "target_session": session,
+            "target_opens_at": datetime.combine(session, time(14, 30), UTC),
             "model_id": "META-open-tutorial-1",
-            "issued_at": NOON,
+            "issued_at": datetime.combine(session, time(12), UTC),
             "predicted": 346.1 + 0.2,
             "naive": 344.5,
             "last_close": 347.12,
@@ -153,17 +157,6 @@ def make_backtest() -> Callable[..., Backtest]:
 
 
 @pytest.fixture
-def simulate_clock(engine: Engine) -> Callable[[], None]:
-    """Let what is stored be of the simulated market, whose time is its own: only there may 2024 be live today."""
-
-    def simulate() -> None:
-        with writing(engine) as connection:
-            connection.exec_driver_sql("update prices set source = 'simulated'")
-
-    return simulate
-
-
-@pytest.fixture
 def write(engine: Engine, make_frame: Callable[..., pd.DataFrame]) -> Callable[..., object]:
     """Write bars of META as a CSV import at noon would; arguments change what differs."""
 
@@ -175,3 +168,22 @@ def write(engine: Engine, make_frame: Callable[..., pd.DataFrame]) -> Callable[.
             return write_bars(connection, ticker, made, **(given | changes))  # type: ignore[arg-type]
 
     return write
+
+
+@pytest.fixture
+def write_simulated(write: Callable[..., object]) -> Callable[..., object]:
+    """Write bars as the simulated market does, whose time is its own: only there may 2024 be live today."""
+    return partial(write, source="simulated")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A store with a record, on either database. Nothing changes it, so that all tests of a file share it."""
+    settings = Settings(home=tmp_path_factory.mktemp("ledger"))
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").make()
+        settings = settings.model_copy(update={"database_url": SecretStr(url)})
+    engine = open_store(settings)
+    fill(engine)
+    yield engine
+    engine.dispose()

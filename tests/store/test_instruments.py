@@ -20,6 +20,7 @@ META = {
     "ticker": "META",
     "calendar": "XNYS",
     "currency": "USD",
+    "market": "real",
     "first_session": date(2024, 1, 4),
     "last_session": date(2024, 1, 5),
     "active": True,
@@ -141,7 +142,7 @@ def test_inactive_tickers_are_listed_apart_whatever_their_market(engine, write):
 
 
 def test_a_ticker_without_any_price_is_a_real_one(engine):
-    change(engine, store.lock_instrument, "META", calendar="XNYS", currency=None)
+    change(engine, store.lock_instrument, "META", calendar="XNYS", currency=None, source="csv")
     with reading(engine) as connection:
         assert store.read_tickers(connection, simulated=False) == ["META"]
         assert store.read_tickers(connection, simulated=True) == []

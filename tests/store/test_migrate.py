@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, inspect, text
 
 from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
-from stockrnn.store import migrate
+from stockrnn.store import guards_postgres, guards_sqlite, migrate
 from stockrnn.store.engine import make_engine, reading, writing
 from stockrnn.store.schema import METADATA
 from stockrnn.store.url import DATABASE_FILE
@@ -158,10 +158,10 @@ def test_a_migration_that_fails_leaves_nothing_behind(settings, monkeypatch):
     settings.home.mkdir()
     engine = make_engine(settings)
 
-    def fail(_):
+    def fail(*_):
         raise RuntimeError("a broken view")
 
-    monkeypatch.setattr(migrate, "_create_views", fail)
+    monkeypatch.setattr(migrate, "make_views", fail)
     with pytest.raises(RuntimeError, match="a broken view"):
         migrate.upgrade(engine)
     assert inspect(engine).get_table_names() == []
@@ -217,7 +217,17 @@ def test_looking_leaves_the_file_of_the_store_as_it_is(settings, engine):
 
 
 def test_views_changed_since_the_newest_migration_come_with_a_migration_of_their_own():
-    """Stores that exist rebuild their views only when they migrate: after a change, add a migration and its line."""
+    """Stores make their views anew only when they migrate: after a change, add a migration and its line."""
     views = sorted((migrate.sql_folder() / "views").glob("*.sql"))
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in views)).hexdigest()[:16]
     assert {migrate.head_revision(): digest} == {"0001": "2650f3296921b31e"}
+
+
+def test_guards_changed_since_the_newest_migration_come_with_a_migration_of_their_own():
+    """Like views: a store at the newest revision looks whether a guard is missing, not at what it says."""
+    made = [
+        repr((room.make_functions("schema"), room.make_triggers("schema")))
+        for room in (guards_sqlite, guards_postgres)
+    ]
+    digest = hashlib.sha256("".join(made).encode()).hexdigest()[:16]
+    assert {migrate.head_revision(): digest} == {"0001": "94bd53145423c353"}

@@ -55,7 +55,9 @@ def test_new_bars_are_stored_to_the_last_digit(engine, write, make_frame):
         ("META", date(2024, 1, 3), "csv", NOON),
         ("META", THURSDAY, "csv", NOON),
     ]
-    assert rows(engine, instruments) == [("META", "XNYS", "USD", date(2024, 1, 3), THURSDAY, True, None, 0, None)]
+    assert rows(engine, instruments) == [
+        ("META", "XNYS", "USD", "real", date(2024, 1, 3), THURSDAY, True, None, 0, None)
+    ]
 
 
 def test_the_same_bars_again_change_no_row(engine, write):

@@ -34,14 +34,13 @@ def make_score(**values):
 
 
 @pytest.fixture
-def filled(engine, write, make_model, make_forecast, make_backtest, simulate_clock):
+def filled(engine, write_simulated, make_model, make_forecast, make_backtest):
     """A store with META and AAPL, the spec `tutorial` of both and `small` of META."""
     issue = PriceIssue(session=date(2024, 1, 5), kind="missing_price", detail="close is missing", raw={})
-    write({"2024-01-03": (1.0, 2.0, 0.5, 1.5, 1.5, 10.0)}, observed_at=NOON - timedelta(hours=1))
-    write(BARS, issues=(issue,))
-    write({"2024-01-04": BARS["2024-01-04"]}, ticker="AAPL", observed_at=NOON + timedelta(hours=1))
-    write({"2024-01-03": BARS["2024-01-03"]}, ticker="AAPL", observed_at=NOON + timedelta(hours=1))
-    simulate_clock()
+    write_simulated({"2024-01-03": (1.0, 2.0, 0.5, 1.5, 1.5, 10.0)}, observed_at=NOON - timedelta(hours=1))
+    write_simulated(BARS, issues=(issue,))
+    write_simulated({"2024-01-04": BARS["2024-01-04"]}, ticker="AAPL", observed_at=NOON + timedelta(hours=1))
+    write_simulated({"2024-01-03": BARS["2024-01-03"]}, ticker="AAPL", observed_at=NOON + timedelta(hours=1))
     with writing(engine) as connection:
         span = Span(date(2024, 1, 1), date(2024, 1, 4))
         dividend = Action(ex_date=date(2024, 1, 4), kind="dividend", value=0.25)

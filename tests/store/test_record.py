@@ -37,10 +37,9 @@ def make_score(forecast_id, *, scored_at=NOON, error=1.0, **changes):
 
 
 @pytest.fixture
-def ledger(engine, write, make_model, make_forecast, simulate_clock):
+def ledger(engine, write_simulated, make_model, make_forecast):
     """Live forecasts of META for 4, 5 and 8 January, the first two scored; 9 January missed."""
-    write({f"2024-01-0{day}": (344.5, 348.15, 343.4, 347.12, 346.77, 12_099_900.0) for day in DAYS})
-    simulate_clock()
+    write_simulated({f"2024-01-0{day}": (344.5, 348.15, 343.4, 347.12, 346.77, 12_099_900.0) for day in DAYS})
     with writing(engine) as connection:
         write_model(connection, make_model(cutoff=date(2024, 1, 2)))
         for day, session in zip(DAYS, (4, 5, 8), strict=True):

@@ -24,12 +24,11 @@ LATEST = KEY | {"through": date(2024, 12, 31)}
 
 
 @pytest.fixture
-def save(engine, write, make_model, simulate_clock):
+def save(engine, write_simulated, make_model):
     """Write with one of the store's functions; META and its model are there already."""
-    write(BARS)
-    write({"2024-01-03": BARS["2024-01-04"]})
-    write(BARS, ticker="AAPL")
-    simulate_clock()
+    write_simulated(BARS)
+    write_simulated({"2024-01-03": BARS["2024-01-04"]})
+    write_simulated(BARS, ticker="AAPL")
 
     def save(write_record, *records, **options):
         with writing(engine) as connection:

@@ -40,11 +40,12 @@ def columns_in(markdown):
 
 
 @pytest.fixture
-def filled(engine, write, make_model, make_forecast, make_backtest, simulate_clock):
+def filled(engine, write_simulated, make_model, make_forecast, make_backtest):
     """A store with at least one row in every table: a bar revised, a dividend corrected, a live forecast scored."""
-    write({"2024-01-04": (1.0, 2.0, 0.5, 1.5, 1.5, 10.0)}, observed_at=NOON - timedelta(hours=1))
-    write(BARS, issues=(PriceIssue(session=date(2024, 1, 8), kind="missing_price", detail="no close", raw={}),))
-    simulate_clock()
+    write_simulated({"2024-01-04": (1.0, 2.0, 0.5, 1.5, 1.5, 10.0)}, observed_at=NOON - timedelta(hours=1))
+    write_simulated(
+        BARS, issues=(PriceIssue(session=date(2024, 1, 8), kind="missing_price", detail="no close", raw={}),)
+    )
     asked = Span(date(2024, 1, 1), date(2024, 1, 5))
     score = {
         "forecast_id": "live", "scored_at": NOON, "basis": 1.0, "actual": 346.99, "error": -0.69,

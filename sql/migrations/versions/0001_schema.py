@@ -1,9 +1,8 @@
-"""The schema: all tables, and the triggers that keep the record from being rewritten.
+"""The schema: all tables. The triggers that keep the record are made after the last migration, by `store/guards.py`.
 
 `sql/README.md` says what a row of each table is and what its columns mean.
 """
 
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +20,7 @@ _BOUNDS = ("lower_80", "upper_80", "lower_95", "upper_95")
 
 
 def upgrade() -> None:
-    """Make the tables, then guard the record with triggers."""
+    """Make the tables."""
     _create_instruments()
     _create_prices()
     _create_actions()
@@ -31,7 +30,6 @@ def upgrade() -> None:
     _create_scores()
     _create_backtests()
     _create_runs()
-    _guard_record()
 
 
 def _required(kind: Any, *names: str) -> list[sa.Column[Any]]:  # noqa: ANN401  # any type of SQLAlchemy's
@@ -60,12 +58,15 @@ def _create_instruments() -> None:
         *_required(_TICKER, "ticker"),
         *_required(_WORD, "calendar"),
         *_optional(sa.String(8), "currency"),
+        *_required(_WORD, "market"),
         *_optional(_DAY, "first_session", "last_session"),
         *_required(_FLAG, "active"),
         *_optional(_TIME, "updated_at"),
         *_required(_COUNT, "no_data_nights"),
         *_optional(_TIME, "no_data_at"),
+        _rule("instruments", "market", "market in ('real', 'simulated')"),
         _key("instruments", "ticker"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -177,6 +178,7 @@ def _create_promotions() -> None:
         _reference("promotions", "model_id", "models.model_id"),
         _reference("promotions", "previous_model_id", "models.model_id"),
         _key("promotions", "promotion_id"),
+        sqlite_with_rowid=False,
     )
     op.create_index("ix_promotions_scope", "promotions", ["spec", "target", "ticker", "as_of"])
 
@@ -206,6 +208,7 @@ def _create_forecasts() -> None:
         _reference("forecasts", "ticker", "instruments.ticker"),
         _key("forecasts", "forecast_id"),
         sa.UniqueConstraint("ticker", "target", "spec", "cutoff", "kind", name=op.f("uq_forecasts")),
+        sqlite_with_rowid=False,
     )
 
 
@@ -219,6 +222,7 @@ def _create_scores() -> None:
         *_optional(_NUMBER, "pinball"),
         _reference("scores", "forecast_id", "forecasts.forecast_id"),
         _key("scores", "forecast_id", "scored_at"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "missed_nights",
@@ -230,6 +234,7 @@ def _create_scores() -> None:
         *_required(_TIME, "detected_at"),
         _reference("missed_nights", "ticker", "instruments.ticker"),
         _key("missed_nights", "ticker", "target", "spec", "target_session"),
+        sqlite_with_rowid=False,
     )
 
 
@@ -282,11 +287,3 @@ def _create_runs() -> None:
         _rule("runs", "state", "state in ('running', 'completed', 'failed', 'cancelled')"),
         _key("runs", "run_id"),
     )
-
-
-def _guard_record() -> None:
-    """Run the statements of this database's file, which empty lines part."""
-    dialect = op.get_bind().dialect.name
-    text = Path(__file__).with_name(f"{revision}_guards_{dialect}.sql").read_text(encoding="utf-8")
-    for statement in text.split("\n\n"):
-        op.execute(statement)
