@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_exponential
@@ -24,6 +24,18 @@ _PATIENCE = "stockrnn_patience"
 _FINAL = re.compile(r"authentication failed|does not exist|no password supplied|no pg_hba\.conf entry")
 """Answers of a server that waiting would not change."""
 _BUSY_MILLISECONDS = 30_000
+_LOCK_STORE = text(
+    "select pg_catalog.pg_advisory_xact_lock(738162490, pg_catalog.hashtext(coalesce(current_schema(), '')))"
+)
+"""What BEGIN IMMEDIATE is on SQLite: held until the transaction ends. One lock per database and schema."""
+_EXPLAINED = {
+    "40001": "another session of the database changed the same rows at the same time; run it again",
+    "40P01": "this and another session of the database waited for each other; run it again",
+    "55P03": "another session of the database holds a lock on it for too long; end that session, then run it again",
+    "57014": "the statement was stopped, by statement_timeout or by an administrator; a time limit for this user has "
+    "to be longer than its longest step (minutes)",
+}
+"""SQLSTATE of Postgres: what happened and what to do. The transaction was rolled back whole."""
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -40,7 +52,8 @@ def make_engine(settings: Settings) -> Engine:
     if url.startswith("sqlite"):
         return _make_sqlite_engine(url)
     try:
-        return create_engine(url, pool_pre_ping=True)
+        # whatever the database's default is: writers are kept apart by a lock, not by refusals
+        return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
     except (ArgumentError, ModuleNotFoundError) as error:
         raise StoreError(
             f"STOCKRNN_DATABASE_URL can't be used ({type(error).__name__}); expected something like "
@@ -89,15 +102,26 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that takes no write lock; whatever it wrote would be rolled back."""
-    with _mapped_errors(), _connect(engine).execution_options(**{_READ_ONLY: True}) as connection:
+    """Open a transaction that sees the store as it was at one moment and takes no lock.
+
+    Whatever it wrote would be rolled back.
+    """
+    options: dict[str, Any] = {_READ_ONLY: True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ"}
+    with _mapped_errors(), _connect(engine).execution_options(**options) as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that is committed at the end of the block, or rolled back whole."""
+    """Open a transaction that is committed at the end of the block, or rolled back whole.
+
+    One writer at a time on both databases: nobody changes what it reads, so a step decides by what it reads here.
+    """
     with _mapped_errors(), _connect(engine) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(_LOCK_STORE)
         yield connection
 
 
@@ -148,4 +172,6 @@ def _mapped_errors() -> Iterator[None]:
                 raise StoreUnreachableError(cause, lost=True) from error
             if _is_transient(error) and error.statement is None:
                 raise StoreUnreachableError(cause) from error
-        raise StoreError(f"the database refused: {cause}; see 'stockrnn status'") from error
+        words = " ".join(str(cause).split())
+        advice = _EXPLAINED.get(getattr(cause, "sqlstate", None) or "", "see 'stockrnn status'")
+        raise StoreError(f"the database refused: {words}; {advice}") from error

@@ -13,9 +13,6 @@ from stockrnn.errors import StoreError
 from stockrnn.settings import Settings
 from stockrnn.store.engine import DATABASE_FILE, make_engine, patient, reading, writing
 
-_LOCK_KEY = 7_381_624_901
-"""Names this program's migrations among the advisory locks of a Postgres server."""
-
 
 @cache
 def sql_folder() -> Path:
@@ -73,10 +70,7 @@ def upgrade(engine: Engine) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise StoreError(f"the database has schema {current}, which this version does not know; upgrade stockrnn")
-    with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            # of two that start at once the second waits, then finds everything done; SQLite's lock does the same
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    with writing(engine) as connection:  # of two that start at once the second finds everything done
         config = _config()
         config.attributes["connection"] = connection
         _drop_views(connection)
