@@ -44,8 +44,8 @@ def read_tickers_option(tickers: list[str] | None) -> list[str]:
     return list(dict.fromkeys(parse_ticker(ticker) for ticker in tickers or []))
 
 
-def read_as_of(text: str | None, *, simulated: bool = False) -> datetime:
-    """Return the moment that `--as-of` names, now where it was not given.
+def read_as_of(text: str | None, *, simulated: bool = False) -> datetime | None:
+    """Return the moment that `--as-of` names, None where it was not given.
 
     Raises
     ------
@@ -54,10 +54,9 @@ def read_as_of(text: str | None, *, simulated: bool = False) -> datetime:
     """
     from stockrnn.types import limit_as_of, parse_as_of
 
-    now = datetime.now(UTC)
     if text is None:
-        return now
-    return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), now=now)
+        return None
+    return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), now=datetime.now(UTC))
 
 
 def make_run(
@@ -73,7 +72,7 @@ def make_run(
     Parameters
     ----------
     simulated
-        Its time may lie in the future.
+        It brings simulated prices; its time may lie in the future.
     spec, epochs
         The spec to work on, None: that of the settings; and its epochs, where they are replaced.
     create
@@ -81,14 +80,14 @@ def make_run(
     """
     from stockrnn.models.registry import with_epochs
     from stockrnn.settings import load_settings
-    from stockrnn.steps.run import Run
+    from stockrnn.steps.moment import start_run
     from stockrnn.store.migrate import open_store
 
     settings = load_settings()
     name = spec or settings.spec
     settings = with_epochs(settings, name, epochs).model_copy(update={"spec": name})
-    moment = read_as_of(as_of, simulated=simulated)
-    return Run(settings=settings, engine=open_store(settings, create=create), as_of=moment, now=datetime.now(UTC))
+    moment, engine = read_as_of(as_of, simulated=simulated), open_store(settings, create=create)
+    return start_run(settings, engine, as_of=moment, now=datetime.now(UTC), simulated=simulated)
 
 
 def make_jobs(
