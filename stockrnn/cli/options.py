@@ -11,6 +11,7 @@ from stockrnn.errors import StockrnnError
 from stockrnn.sources.registry import SourceName
 
 if TYPE_CHECKING:
+    from stockrnn.settings import Settings
     from stockrnn.steps.run import Job, Run
 
 TickersOption: TypeAlias = Annotated[
@@ -63,8 +64,6 @@ def make_run(
     *,
     as_of: str | None = None,
     simulated: bool = False,
-    spec: str | None = None,
-    epochs: int | None = None,
     create: bool = False,
 ) -> "Run":
     """Return a run on the store of the settings.
@@ -73,21 +72,24 @@ def make_run(
     ----------
     simulated
         It brings simulated prices; its time may lie in the future.
-    spec, epochs
-        The spec to work on, None: that of the settings; and its epochs, where they are replaced.
     create
         Make a store where there is none.
     """
-    from stockrnn.models.registry import with_epochs
-    from stockrnn.settings import load_settings
     from stockrnn.steps.moment import start_run
     from stockrnn.store.migrate import open_store
 
-    settings = load_settings()
-    name = spec or settings.spec
-    settings = with_epochs(settings, name, epochs).model_copy(update={"spec": name})
+    settings = _load_settings(None, epochs=None)
     moment, engine = read_as_of(as_of, simulated=simulated), open_store(settings, create=create)
     return start_run(settings, engine, as_of=moment, now=datetime.now(UTC), simulated=simulated)
+
+
+def _load_settings(spec: str | None, *, epochs: int | None) -> "Settings":
+    from stockrnn.models.registry import with_epochs
+    from stockrnn.settings import load_settings
+
+    settings = load_settings()
+    name = spec or settings.spec
+    return with_epochs(settings, name, epochs).model_copy(update={"spec": name})
 
 
 def make_jobs(
@@ -95,11 +97,16 @@ def make_jobs(
 ) -> "list[Job]":
     """Return one job per ticker: those named, else those of the settings, else all active ones in the store."""
     from stockrnn.sources.registry import get_source
+    from stockrnn.steps.moment import are_simulated, start_run
     from stockrnn.steps.tickers import choose_tickers
+    from stockrnn.store.migrate import open_store
 
-    named = read_tickers_option(tickers)
-    run = make_run(spec=spec, as_of=as_of, epochs=epochs)
-    return run.jobs(choose_tickers(run.settings, run.engine, named, get_source("stored")), [run.settings.spec])
+    named, settings = read_tickers_option(tickers), _load_settings(spec, epochs=epochs)
+    read_as_of(as_of, simulated=True)  # one that can't be read is said before a store is looked for
+    engine = open_store(settings, create=False)
+    chosen = choose_tickers(settings, engine, named, get_source("stored"))
+    moment = read_as_of(as_of, simulated=are_simulated(engine, chosen))
+    return start_run(settings, engine, as_of=moment, now=datetime.now(UTC)).jobs(chosen, [settings.spec])
 
 
 @contextmanager

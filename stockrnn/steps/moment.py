@@ -1,7 +1,7 @@
 """When a run is: its moment, for real tickers by the clock and for simulated ones by the simulated market's time."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -12,6 +12,7 @@ from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_clock
 from stockrnn.store.instruments import read_simulated_time
 from stockrnn.store.order import read_latest_moment
+from stockrnn.store.prices import is_simulated
 
 LOG = logging.getLogger("stockrnn")
 
@@ -47,6 +48,12 @@ def start_run(
         now=now,
         simulated_as_of=None if as_of else reached,
     )
+
+
+def are_simulated(engine: Engine, tickers: Sequence[str]) -> bool:
+    """Whether all of the tickers are of the simulated market, whose time may be ahead of the clock."""
+    with reading(engine) as connection:
+        return all(is_simulated(connection, ticker) for ticker in tickers)
 
 
 def _doubt_clock(now: datetime, *, latest: datetime | None, database: datetime) -> Iterator[str]:

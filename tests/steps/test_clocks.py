@@ -106,7 +106,9 @@ class RealMarket:
 
 
 @pytest.mark.parametrize(("seed", "count"), [(0, 8), pytest.param(1, 20, marks=ALL)])
-def test_real_nights_on_clocks_that_jump_replay_find_their_model_and_count_the_last_score(settings_of_either, seed):
+def test_real_nights_on_clocks_that_jump_replay_find_their_model_and_count_the_last_score(
+    settings_of_either, seed, count
+):
     rng, engine = random.Random(seed), open_store(settings_of_either)  # noqa: S311  # jumps, no secrets
     market = RealMarket(settings_of_either, engine)
     for session in AHEAD[-count:]:
