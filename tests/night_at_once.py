@@ -10,10 +10,18 @@ from tiny_model import ENTRY, TinyModel, TinySpec
 from stockrnn.market.calendars import calendar_at
 from stockrnn.models.registry import KINDS
 from stockrnn.settings import Settings
+from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
+from stockrnn.store.schema import METADATA
 
 # what takes longest of a first night: a process that was forked from this one has it
 calendar_at("XNYS", datetime(2011, 3, 1, tzinfo=UTC))
+
+TIMES = {
+    "as_of", "created_at", "decided_at", "detected_at", "issued_at", "known_at", "observed_at", "recorded_at",
+    "scored_at", "trained_at", "train_seconds", "updated_at",
+}  # fmt: skip
+LEDGER = sorted(set(METADATA.tables) - {"runs"})
 
 TICKERS = ("SIM-A", "SIM-B", "SIM-FAT")
 
@@ -46,3 +54,16 @@ def run_night(settings: Settings, as_of: datetime, start=None) -> None:
     night = walk_night(settings, engine, as_of, TICKERS, specs=tuple(SPECS), pictures=False)
     assert night.failed == (), night.failures
     engine.dispose()
+
+
+def read_ledger(engine):
+    """Every row of every table but the runs, by its key, without its times."""
+    with reading(engine) as connection:
+        return {
+            name: [
+                {key: value for key, value in row.items() if key not in TIMES}
+                for row in connection.execute(table.select().order_by(*table.primary_key)).mappings()
+            ]
+            for name in LEDGER
+            for table in [METADATA.tables[name]]
+        }

@@ -4,21 +4,14 @@ import multiprocessing
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from night_at_once import ENTRIES, SPECS, TICKERS, run_night
+from night_at_once import ENTRIES, LEDGER, SPECS, TICKERS, read_ledger, run_night
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models.registry import KINDS
 from stockrnn.steps.replay import replay_all
-from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
-from stockrnn.store.schema import METADATA
 
 NIGHTS = load_calendar("XNYS", through_year=2013).sessions(date(2011, 3, 1), date(2012, 2, 28))
-TIMES = {
-    "as_of", "created_at", "decided_at", "detected_at", "issued_at", "known_at", "observed_at", "recorded_at",
-    "scored_at", "trained_at", "train_seconds", "updated_at",
-}  # fmt: skip
-LEDGER = sorted(set(METADATA.tables) - {"runs"})
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["killed_night", "night_at_once", "stockrnn.networks.tensorflow"])
@@ -34,22 +27,9 @@ def run_at_once(settings, moments):
     assert [process.exitcode for process in processes] == [0] * len(moments)
 
 
-def read_ledger(engine):
-    """Every row of every table but the runs, by its key, without its times."""
-    with reading(engine) as connection:
-        return {
-            name: [
-                {key: value for key, value in row.items() if key not in TIMES}
-                for row in connection.execute(table.select().order_by(*table.primary_key)).mappings()
-            ]
-            for name in LEDGER
-            for table in [METADATA.tables[name]]
-        }
-
-
 @pytest.fixture
 def rounds(request):
-    return NIGHTS[: request.config.getoption("--rounds") or 4]
+    return NIGHTS[: request.config.getoption("--rounds") or 2]
 
 
 @pytest.mark.exhaustive
