@@ -1,10 +1,13 @@
 """A step that finds, as it writes, that another run was there since it read: the rows are those of one run."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from inline import make_trainer, retrain_if_due, update_simulated
+from pydantic import SecretStr
 from scenario import FRIDAY_EVENING, evening
 
 from stockrnn.errors import ModelChoiceError
@@ -15,8 +18,10 @@ from stockrnn.steps.backtest import NIGHTLY, backtest
 from stockrnn.steps.forecast import forecast_next
 from stockrnn.steps.manual_promotion import promote_model, roll_back
 from stockrnn.steps.replay import replay_all
+from stockrnn.steps.run import Run
 from stockrnn.steps.score import score_forecasts
 from stockrnn.store.engine import reading, writing
+from stockrnn.store.migrate import open_store
 from stockrnn.store.prices import write_bars
 from stockrnn.store.promotions import read_promotions
 from stockrnn.training.requests import fit_request
@@ -167,10 +172,29 @@ def test_a_backtest_is_stored_once(make_job, job, meanwhile):
 
 
 @pytest.mark.parametrize("apart", [timedelta(0), SECOND])
-def test_forecasts_are_scored_once_on_either_database(make_job, job, apart):
-    retrain_if_due(job)
-    forecast_next(job)
-    monday = make_job(as_of=evening(2012, 4, 2))
-    update_simulated(monday)
-    done = [score_forecasts(make_job(as_of=monday.as_of + apart * turn)).new for turn in range(2)]
-    assert done == [1, 0]
+def test_forecasts_are_scored_once_by_two_runs_at_the_same_moment_on_postgres(settings, postgres, apart):
+    url = SecretStr(postgres.make())
+    moved = settings.model_copy(update={"database_url": url})
+    engines = [open_store(moved) for _ in range(2)]
+
+    def make(engine, as_of):
+        return Run(settings=moved, engine=engine, as_of=as_of, now=as_of).job("SIM-FAT", "tutorial")
+
+    friday, monday = make(engines[0], FRIDAY_EVENING), evening(2012, 4, 2)
+    update_simulated(friday)
+    retrain_if_due(friday)
+    forecast_next(friday)
+    update_simulated(make(engines[0], monday))
+    jobs, start = [make(engine, monday + apart * turn) for turn, engine in enumerate(engines)], Barrier(2)
+
+    def score(job):
+        assert job.history.cutoff == monday.date()  # read before
+        start.wait()
+        return score_forecasts(job).new
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(score, jobs)) == [0, 1]
+    with reading(engines[0]) as connection:
+        assert connection.exec_driver_sql("select count(*) from scores").scalar_one() == 1
+    for engine in engines:
+        engine.dispose()
