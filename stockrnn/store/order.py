@@ -8,7 +8,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from stockrnn.store.schema import forecasts, promotions, runs
+from stockrnn.store.schema import (
+    action_revisions,
+    corporate_actions,
+    forecasts,
+    price_revisions,
+    prices,
+    promotions,
+    runs,
+)
 
 INSTANT = timedelta(microseconds=1)
 
@@ -28,6 +36,24 @@ def date_write(connection: Connection, moment: datetime, *, ticker: str, **key: 
     """
     newest = func.max(func.coalesce(forecasts.c.known_at, forecasts.c.issued_at), type_=forecasts.c.issued_at.type)
     return later(moment, connection.scalar(select(newest).filter_by(ticker=ticker, **key)))
+
+
+def date_prices(connection: Connection, moment: datetime, *, ticker: str) -> datetime:
+    """Return `moment`, or a later one: not before anything that was written of the ticker's prices and actions.
+
+    A bar so stands from its `observed_at` to a later `superseded_at`; and no forecast rests on what is written now.
+    """
+    written = (
+        connection.scalar(select(func.max(column, type_=column.type)).where(column.table.c.ticker == ticker))
+        for column in (
+            prices.c.observed_at,
+            price_revisions.c.superseded_at,
+            corporate_actions.c.observed_at,
+            action_revisions.c.superseded_at,
+        )
+    )
+    newest = max((at for at in written if at is not None), default=moment)
+    return date_write(connection, later(moment, newest) if newest > moment else moment, ticker=ticker)
 
 
 def read_latest_moment(connection: Connection) -> datetime | None:

@@ -13,7 +13,7 @@ from stockrnn.market.bars import find_gaps
 from stockrnn.market.revisions import Comparison, compare_bars
 from stockrnn.store.instruments import SIMULATED, lock_instrument, write_span
 from stockrnn.store.issues import write_issues
-from stockrnn.store.order import date_write
+from stockrnn.store.order import date_prices
 from stockrnn.store.schema import instruments, price_revisions, prices
 from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue, Span
 
@@ -151,7 +151,7 @@ def write_bars(
     """
     require_same_market(connection, ticker, source=source)
     lock_instrument(connection, ticker, calendar=calendar, currency=currency)
-    observed_at = date_write(connection, observed_at, ticker=ticker)
+    observed_at = date_prices(connection, observed_at, ticker=ticker)
     first = bars.frame.index[0].date() if len(bars.frame) else None
     comparison = compare_bars(read_bars(connection, ticker, first=first), bars.frame)
     extra = {"ticker": ticker, "source": source, "observed_at": observed_at}

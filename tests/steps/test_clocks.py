@@ -122,6 +122,7 @@ def test_real_nights_on_clocks_that_jump_replay_find_their_model_and_count_the_l
     assert last == {row["forecast_id"]: row["actual"] for row in now}
     assert len(written) > len(last)  # some were scored again, and the clock had gone back since
     assert rows(engine, "select * from missed_nights where target_session > '2040-06-29'") == []
+    assert rows(engine, "select * from price_revisions where superseded_at <= observed_at") == []
     engine.dispose()
 
 
