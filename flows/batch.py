@@ -16,6 +16,7 @@ from flows.tasks import run_as_task
 from stockrnn.errors import StockrnnError
 from stockrnn.settings import Settings
 from stockrnn.steps.failures import group_failures, join_tickers, keeping_failures, summarize
+from stockrnn.steps.moment import start_run
 from stockrnn.steps.run import Job, Run
 from stockrnn.steps.run_log import Log, logged_run
 from stockrnn.store.migrate import open_store
@@ -59,8 +60,7 @@ def opened_store(settings: Settings) -> Iterator[Engine]:
 
 def make_run(settings: Settings, engine: Engine) -> Run:
     """Return a run as of now."""
-    now = datetime.now(UTC)
-    return Run(settings=settings, engine=engine, as_of=now, now=now)
+    return start_run(settings, engine, as_of=None, now=datetime.now(UTC))
 
 
 @contextmanager

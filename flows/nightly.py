@@ -18,6 +18,7 @@ from stockrnn.night import Night, run_night
 from stockrnn.settings import load_settings
 from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName, get_source
 from stockrnn.sources.source import Source
+from stockrnn.steps.moment import start_run
 from stockrnn.steps.run import Run
 from stockrnn.steps.tickers import choose_tickers, had_session
 from stockrnn.store.engine import reading
@@ -59,7 +60,8 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     now, origin = datetime.now(UTC), get_source(source)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
     with opened_store(settings) as engine:
-        run = Run(settings=settings, engine=engine, as_of=_read_as_of(as_of or now, now, origin), now=now)
+        moment = None if as_of is None else _read_as_of(as_of, now, origin)
+        run = start_run(settings, engine, as_of=moment, now=now, simulated=origin.simulated)
         chosen = choose_tickers(settings, engine, tickers, origin)
         parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
         needless = _explain_needless(run, parameters) if sessions_only else None

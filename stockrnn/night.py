@@ -176,7 +176,12 @@ def run_night(
         as_of=run.as_of,
         outcomes=tuple(outcomes),
         leaderboard=steps.draw_leaderboard(),
-        notes=monitor_models(run.settings, run.engine, as_of=run.as_of, simulated=source.simulated),
+        notes=monitor_models(
+            run.settings,
+            run.engine,
+            as_of=run.moment(simulated=source.simulated),
+            simulated=source.simulated,
+        ),
     )
 
 
@@ -238,9 +243,7 @@ class _Steps:
         """Draw it from what is stored; the night stands without it."""
         run = self.run
         try:
-            return self.run_step(
-                "leaderboard", "leaderboard", lambda: write_leaderboard(run.settings, run.engine, as_of=run.as_of)
-            )
+            return self.run_step("leaderboard", "leaderboard", lambda: write_leaderboard(run))
         except StockrnnError as error:
             LOG.error("%s", error)  # noqa: TRY400  # it explains itself
             return None

@@ -81,11 +81,12 @@ def without_pictures(name, _label, work):
 
 
 def walk_night(
-    settings, engine, as_of, tickers, *, specs=None, source="simulated", fit=fit_request, pictures=True
+    settings, engine, as_of, tickers, *, specs=None, source="simulated", fit=fit_request, pictures=True, now=None
 ) -> Night:
     """Run a whole night in the order of `stockrnn.night`, with its row, trainings in this process."""
-    run = Run(settings=settings, engine=engine, as_of=as_of, now=as_of)
-    with logged_run(engine, "nightly", as_of=as_of, now=as_of, parameters={"tickers": list(tickers)}) as log:
+    now = now or as_of
+    run = Run(settings=settings, engine=engine, as_of=as_of, now=now)
+    with logged_run(engine, "nightly", as_of=as_of, now=now, parameters={"tickers": list(tickers)}) as log:
         night = run_night(
             run,
             tickers,

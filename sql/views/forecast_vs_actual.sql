@@ -36,7 +36,7 @@ with standing as (
                 where
                     revised.ticker = forecasts.ticker
                     and revised.session = forecasts.cutoff
-                    and revised.superseded_at > forecasts.issued_at
+                    and revised.superseded_at > coalesce(forecasts.known_at, forecasts.issued_at)
                     and (
                         revised.reason = 'split'
                         or (revised.reason = 'dividend' and forecasts.target = 'adj_close')

@@ -12,6 +12,7 @@ from stockrnn.sources.registry import SourceName
 from stockrnn.types import MAX_EPOCHS
 
 if TYPE_CHECKING:
+    from stockrnn.settings import Settings
     from stockrnn.steps.run import Job, Run
 
 TickersOption: TypeAlias = Annotated[
@@ -46,8 +47,8 @@ def read_tickers_option(tickers: list[str] | None) -> list[str]:
     return list(dict.fromkeys(parse_ticker(ticker) for ticker in tickers or []))
 
 
-def read_as_of(text: str | None, *, simulated: bool = False) -> datetime:
-    """Return the moment that `--as-of` names, now where it was not given.
+def read_as_of(text: str | None, *, simulated: bool = False) -> datetime | None:
+    """Return the moment that `--as-of` names, None where it was not given.
 
     Raises
     ------
@@ -56,18 +57,15 @@ def read_as_of(text: str | None, *, simulated: bool = False) -> datetime:
     """
     from stockrnn.types import limit_as_of, parse_as_of
 
-    now = datetime.now(UTC)
     if text is None:
-        return now
-    return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), now=now)
+        return None
+    return parse_as_of(text) if simulated else limit_as_of(parse_as_of(text), now=datetime.now(UTC))
 
 
 def make_run(
     *,
     as_of: str | None = None,
     simulated: bool = False,
-    spec: str | None = None,
-    epochs: int | None = None,
     create: bool = False,
 ) -> "Run":
     """Return a run on the store of the settings.
@@ -75,22 +73,25 @@ def make_run(
     Parameters
     ----------
     simulated
-        Its time may lie in the future.
-    spec, epochs
-        The spec to work on, None: that of the settings; and its epochs, where they are replaced.
+        It brings simulated prices; its time may lie in the future.
     create
         Make a store where there is none.
     """
+    from stockrnn.steps.moment import start_run
+    from stockrnn.store.migrate import open_store
+
+    settings = _load_settings(None, epochs=None)
+    moment, engine = read_as_of(as_of, simulated=simulated), open_store(settings, create=create)
+    return start_run(settings, engine, as_of=moment, now=datetime.now(UTC), simulated=simulated)
+
+
+def _load_settings(spec: str | None, *, epochs: int | None) -> "Settings":
     from stockrnn.models.registry import with_epochs
     from stockrnn.settings import load_settings
-    from stockrnn.steps.run import Run
-    from stockrnn.store.migrate import open_store
 
     settings = load_settings()
     name = spec or settings.spec
-    settings = with_epochs(settings, name, epochs).model_copy(update={"spec": name})
-    moment = read_as_of(as_of, simulated=simulated)
-    return Run(settings=settings, engine=open_store(settings, create=create), as_of=moment, now=datetime.now(UTC))
+    return with_epochs(settings, name, epochs).model_copy(update={"spec": name})
 
 
 def make_jobs(
@@ -98,11 +99,16 @@ def make_jobs(
 ) -> "list[Job]":
     """Return one job per ticker: those named, else those of the settings, else all active ones in the store."""
     from stockrnn.sources.registry import get_source
+    from stockrnn.steps.moment import are_simulated, start_run
     from stockrnn.steps.tickers import choose_tickers
+    from stockrnn.store.migrate import open_store
 
-    named = read_tickers_option(tickers)
-    run = make_run(spec=spec, as_of=as_of, epochs=epochs)
-    return run.jobs(choose_tickers(run.settings, run.engine, named, get_source("stored")), [run.settings.spec])
+    named, settings = read_tickers_option(tickers), _load_settings(spec, epochs=epochs)
+    read_as_of(as_of, simulated=True)  # one that can't be read is said before a store is looked for
+    engine = open_store(settings, create=False)
+    chosen = choose_tickers(settings, engine, named, get_source("stored"))
+    moment = read_as_of(as_of, simulated=are_simulated(engine, chosen))
+    return start_run(settings, engine, as_of=moment, now=datetime.now(UTC)).jobs(chosen, [settings.spec])
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def nightly(
 
     _run_night(
         tickers=read_tickers_option(ticker),
-        as_of=read_as_of(as_of, simulated=get_source(source).simulated) if as_of else None,
+        as_of=read_as_of(as_of, simulated=get_source(source).simulated),
         source=source,
         spec=spec,
         epochs=epochs,
@@ -115,7 +115,7 @@ def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpt
     with naming_failures() as failed:
         for path in _work_on(jobs, write_report, failed):
             typer.echo(str(path))
-        board = write_leaderboard(jobs[0].settings, jobs[0].engine, as_of=jobs[0].as_of)
+        board = write_leaderboard(jobs[0].run)
         if board:
             typer.echo(str(board))
 

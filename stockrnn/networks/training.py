@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -144,7 +145,11 @@ def translate_memory_errors() -> Iterator[None]:
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide what a training gives."""
-    return {name: version(name) for name in _DECISIVE}
+    return {name: _version(name) for name in _DECISIVE}
+
+
+# a night asks 30 times per ticker, and each time the package's whole description would be read
+_version = cache(version)
 
 
 def _begin(

@@ -126,8 +126,9 @@ def accept(job: Job, holdout: Holdout, request: TrainingRequest | None, fitted: 
         return Backtested(backtest=stored, new=False)
     made = _make_backtest(job, case, _find_source(job, case, fitted))
     with writing(job.engine) as connection:
-        write_backtest(connection, made)
-    return Backtested(backtest=made, new=True)
+        standing = read_backtest(connection, made.backtest_id)
+        written = standing or write_backtest(connection, made)
+    return Backtested(backtest=written, new=standing is None)
 
 
 def _find_case(job: Job, holdout: Holdout, request: TrainingRequest | None = None) -> _Case:

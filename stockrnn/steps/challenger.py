@@ -121,6 +121,11 @@ def _compute_champion_losses(
     return losses
 
 
+def name_decision(challenger: Model, universe: Universe) -> str:
+    """Name a decision by its model and what was known: two runs that decide on the same decide once."""
+    return make_id(challenger.model_id, universe.known_through, made_of={})
+
+
 def _read(job: Job, model_id: str) -> Model | None:
     with reading(job.engine) as connection:
         return read_model(connection, model_id)
@@ -132,7 +137,7 @@ def _describe(
     scope, known_through = job.scope, universe.known_through
     evidence = asdict(decision) | {"by": "training", "mode": challenger.config["mode"], "margin": job.spec.margin}
     return Promotion(
-        promotion_id=make_id(challenger.model_id, known_through, made_of={"as_of": job.as_of}),
+        promotion_id=name_decision(challenger, universe),
         spec=scope.spec,
         target=job.target,
         ticker=scope.ticker,
@@ -142,7 +147,7 @@ def _describe(
         decision="promoted" if decision.promoted else "rejected",
         reason=decision.reason,
         evidence=_as_json(evidence, known_through),
-        as_of=job.as_of,
+        as_of=job.history.as_of,
         decided_at=job.now,
     )
 

@@ -191,9 +191,8 @@ def _store(request: _Request, download: Download) -> Written | None:
     said: dict[str, Any] = {"calendar": update.calendar.name, "currency": download.currency}
     with writing(update.job.engine) as connection:
         lock_instrument(connection, ticker, **said, source=update.written_as)
-        stored = read_instrument(connection, ticker)
-        if stored is not None and stored.updated_at is not None and stored.updated_at > update.now:
-            return _NOTHING  # another run, begun later, was here: what it saw is newer
+        if _was_overtaken(connection, update):
+            return _NOTHING
         if not request.whole and _is_restated(connection, request, bars, download):
             return None
         if request.whole and not request.forced:
@@ -209,8 +208,24 @@ def _store(request: _Request, download: Download) -> Written | None:
             asked=request.span,
         )
         write_actions(connection, ticker, download.actions, asked=request.span, observed_at=update.now)
-        write_updated(connection, ticker, **said, updated_at=update.now)
+        write_updated(connection, ticker, **said, updated_at=_date_update(update))
     return written
+
+
+def _was_overtaken(connection: Connection, update: _Update) -> bool:
+    """Whether another run, begun later, has written since this one asked: what it saw is newer."""
+    stored = read_instrument(connection, update.job.ticker)
+    if stored is None or stored.updated_at is None:
+        return False
+    # the time alone says nothing: before a clock was set back it was later too
+    unchanged = update.stored is not None and update.stored.updated_at == stored.updated_at
+    return not unchanged and stored.updated_at > update.now
+
+
+def _date_update(update: _Update) -> datetime:
+    """Return when the source answered; the simulated market's time never goes back."""
+    before = update.stored.updated_at if update.stored else None
+    return max(update.now, before) if update.source.simulated and before else update.now
 
 
 def _is_restated(connection: Connection, request: _Request, bars: Bars, download: Download) -> bool:

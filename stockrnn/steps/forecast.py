@@ -6,16 +6,19 @@ from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from stockrnn.errors import DamagedModelError, ModelMissingError, NotEnoughHistoryError
 from stockrnn.evaluation.baselines import DRIFT_SESSIONS, make_baselines
 from stockrnn.evaluation.intervals import VOLATILITY_SESSIONS, conformal_intervals, normalized_errors, volatility
 from stockrnn.models.registry import restore
-from stockrnn.steps.run import History, Job
+from stockrnn.steps.run import Job
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import read_clock, read_forecast, write_forecast
-from stockrnn.store.promotions import read_champion
-from stockrnn.store.scores import read_past_errors
+from stockrnn.store.models import read_model
+from stockrnn.store.prices import PriceState, read_price_state
+from stockrnn.store.promotions import read_champion_id
+from stockrnn.store.scores import read_newest_error_date, read_past_errors
 from stockrnn.types import BASELINES, Forecast, Kind, Model, Target
 
 RECENT_SESSIONS = max(DRIFT_SESSIONS, VOLATILITY_SESSIONS)
@@ -39,15 +42,36 @@ class Issued:
     sessions_behind: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Slot:
-    """The place in the record that a forecast would take."""
+    """The place in the record that a forecast would take, and what it would rest on.
+
+    Attributes
+    ----------
+    prices
+        Their state, as the job's history has them.
+    model_id
+        The model in use; None where there is none.
+    errors
+        What is known of past errors, index `session`.
+    known_at
+        The latest date of all that it rests on, `issued_at` at least.
+    """
 
     cutoff: date
     target_session: date
     opens_at: datetime
     kind: Kind
     issued_at: datetime
+    prices: PriceState
+    model_id: str | None
+    errors: pd.DataFrame
+    known_at: datetime
+
+    def is_still(self, other: "_Slot") -> bool:
+        """Whether a forecast for this slot is one for the other too."""
+        same = all(getattr(self, name) == getattr(other, name) for name in ("kind", "prices", "model_id"))
+        return same and self.errors.equals(other.errors)
 
 
 def forecast_next(job: Job) -> Issued:
@@ -57,29 +81,34 @@ def forecast_next(job: Job) -> Issued:
     ------
     UnknownTickerError, NotEnoughHistoryError, MissingTargetError, ModelMissingError, DamagedModelError
     """
-    history = job.history
-    with reading(job.engine) as connection:
-        slot = _find_slot(job, history, database=read_clock(connection))
-        standing = read_forecast(
-            connection,
-            ticker=job.ticker,
-            target=job.target,
-            spec=job.spec_name,
-            cutoff=slot.cutoff,
-            kind=slot.kind,
-        )
-        model = read_champion(connection, job.scope, as_of=job.as_of, cutoff=slot.cutoff)
-    if standing is not None:
-        return Issued(forecast=standing, new=False, sessions_behind=history.sessions_behind)
-    if model is None:
-        raise ModelMissingError(job.ticker, job.spec_name, slot.cutoff)
-    key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name}
-    with reading(job.engine) as connection:
-        errors = read_past_errors(connection, **key, cutoff=slot.cutoff, known_at=slot.issued_at)
-    forecast = _issue(job, history, model, slot, errors)
+    while True:
+        with reading(job.engine) as connection:
+            slot = _find_slot(connection, job)
+            standing = _read_standing(connection, job, slot)
+            model = read_model(connection, slot.model_id) if slot.model_id else None
+        if standing is not None:
+            return Issued(forecast=standing, new=False, sessions_behind=job.history.sessions_behind)
+        if model is None:
+            raise ModelMissingError(job.ticker, job.spec_name, slot.cutoff)
+        issued = _write(job, slot, _issue(job, model, slot))
+        if issued is not None:
+            return issued
+
+
+def _write(job: Job, slot: _Slot, forecast: Forecast) -> Issued | None:
+    """Store the forecast unless one stands; None where another run wrote something meanwhile that it rests on."""
     with writing(job.engine) as connection:
-        standing = write_forecast(connection, forecast)
-    return Issued(forecast=standing, new=True, sessions_behind=history.sessions_behind)
+        standing = _read_standing(connection, job, slot)
+        if standing is None:
+            if not slot.is_still(_find_slot(connection, job)):
+                return None
+            write_forecast(connection, forecast)
+    return Issued(forecast=standing or forecast, new=standing is None, sessions_behind=job.history.sessions_behind)
+
+
+def _read_standing(connection: Connection, job: Job, slot: _Slot) -> Forecast | None:
+    key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name}
+    return read_forecast(connection, **key, cutoff=slot.cutoff, kind=slot.kind)
 
 
 def decide_kind(*, as_of: datetime, clock: datetime, opens_at: datetime) -> Kind:
@@ -87,19 +116,37 @@ def decide_kind(*, as_of: datetime, clock: datetime, opens_at: datetime) -> Kind
     return "live" if max(as_of, clock) < opens_at else "hindcast"
 
 
-def _find_slot(job: Job, history: History, *, database: datetime) -> _Slot:
+def _find_slot(connection: Connection, job: Job) -> _Slot:
+    state = read_price_state(connection, job.ticker)
+    if state != job.history.state:  # another run wrote prices since they were read
+        job.run.forget(job.ticker)
+        state = job.history.state
+    history = job.history
     session = history.calendar.next_session(history.cutoff)
     opens_at = history.calendar.opens_at(session)
     # the database stamps the row, so its clock has to agree that the session has not opened
-    clock = job.as_of if history.simulated else max(job.now, database)
-    kind = decide_kind(as_of=job.as_of, clock=clock, opens_at=opens_at)
-    return _Slot(history.cutoff, session, opens_at, kind, job.clock)
+    clock = history.clock if history.simulated else max(job.now, read_clock(connection))
+    key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name}
+    dates = (job.clock, state.newest, read_newest_error_date(connection, **key))
+    known_at = max(moment for moment in dates if moment is not None)
+    return _Slot(
+        cutoff=history.cutoff,
+        target_session=session,
+        opens_at=opens_at,
+        kind=decide_kind(as_of=history.as_of, clock=clock, opens_at=opens_at),
+        issued_at=job.clock,
+        prices=state,
+        model_id=read_champion_id(connection, job.scope, cutoff=history.cutoff, before=history.decided_before),
+        errors=read_past_errors(connection, **key, cutoff=history.cutoff, known_at=known_at),
+        known_at=known_at,
+    )
 
 
-def _issue(job: Job, history: History, model: Model, slot: _Slot, errors: pd.DataFrame) -> Forecast:
+def _issue(job: Job, model: Model, slot: _Slot) -> Forecast:
+    history = job.history
     history.values(job.target)  # refuses a target with gaps
     computed = compute_forecast(
-        model, history.bars, errors, target=job.target, days_ahead=(slot.target_session - slot.cutoff).days
+        model, history.bars, slot.errors, target=job.target, days_ahead=(slot.target_session - slot.cutoff).days
     )
     if computed is None:
         needed = job.spec.min_sessions
@@ -115,6 +162,7 @@ def _issue(job: Job, history: History, model: Model, slot: _Slot, errors: pd.Dat
         target_opens_at=slot.opens_at,
         model_id=model.model_id,
         issued_at=slot.issued_at,
+        known_at=slot.known_at if slot.known_at > slot.issued_at else None,
         **computed,
     )
 

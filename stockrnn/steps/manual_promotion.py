@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Engine
 
 from stockrnn.errors import ModelChoiceError
 from stockrnn.store.engine import writing
+from stockrnn.store.instruments import read_simulated_time
 from stockrnn.store.models import read_model
 from stockrnn.store.promotions import IN_USE, read_promotions, write_promotion
 from stockrnn.types import Model, Promotion, Ruling, Scope
@@ -74,10 +75,12 @@ def _write(
     in_use: list[Promotion],
     now: datetime,
 ) -> Promotion:
-    # the simulated market's time may be far from the clock's: what is chosen now counts after what was chosen before
-    as_of = in_use[0].as_of if in_use and scope.market == "simulated" else now
+    as_of = now
+    if scope.market == "simulated":  # whose time may be far from the clock's
+        as_of = in_use[0].as_of if in_use else read_simulated_time(connection) or now
+    after = in_use[0].promotion_id if in_use else None
     decision = Promotion(
-        promotion_id=make_id(model.model_id, ruling, made_of={"decided_at": now}),
+        promotion_id=make_id(model.model_id, ruling, made_of={"after": after}),
         spec=scope.spec,
         target=scope.target,
         ticker=scope.ticker,
@@ -90,8 +93,7 @@ def _write(
         as_of=as_of,
         decided_at=now,
     )
-    write_promotion(connection, decision)
-    return decision
+    return write_promotion(connection, decision)
 
 
 def _name(scope: Scope) -> str:

@@ -25,10 +25,10 @@ def prune_models(engine: Engine, *, keep_days: int, now: datetime, dry_run: bool
     issued within it was made with.
     """
     since = now - timedelta(days=keep_days)
-    with reading(engine) as connection:
+    look = reading if dry_run else writing  # nobody may take one into use while it loses its weights
+    with look(engine) as connection:
         sizes = read_weight_sizes(connection)
         gone = sorted(set(sizes) - read_needed_models(connection, since=since))
-    if gone and not dry_run:
-        with writing(engine) as connection:
+        if gone and not dry_run:
             prune_weights(connection, gone)
     return Pruned(models=len(gone), of=len(sizes), freed=sum(sizes[name] for name in gone))

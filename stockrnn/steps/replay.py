@@ -85,7 +85,7 @@ def _replay(connection: Connection, forecast: Forecast, models: _Models) -> Repl
     model = models.get(forecast.model_id)
     if model is None:
         return Replayed(forecast=forecast, differences=(f"the model {forecast.model_id} is gone",))
-    bars = read_bars(connection, forecast.ticker, through=forecast.cutoff, known_at=forecast.issued_at)
+    bars = read_bars(connection, forecast.ticker, through=forecast.cutoff, known_at=forecast.rests_on)
     if bars.empty or bars.index[-1] != pd.Timestamp(forecast.cutoff):
         return Replayed(forecast=forecast, differences=(_PRICES_GONE,))
     errors = read_past_errors(
@@ -94,7 +94,7 @@ def _replay(connection: Connection, forecast: Forecast, models: _Models) -> Repl
         target=forecast.target,
         spec=forecast.spec,
         cutoff=forecast.cutoff,
-        known_at=forecast.issued_at,
+        known_at=forecast.rests_on,
     )
     days_ahead = (forecast.target_session - forecast.cutoff).days
     try:

@@ -1,18 +1,16 @@
 """Draw each ticker's report, and the leaderboard over all tickers, from what is stored."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
-from sqlalchemy import Engine
 
 from stockrnn.errors import NothingToReportError, StoreError
 from stockrnn.evaluation.standings import rank_models
-from stockrnn.settings import Settings
-from stockrnn.steps.run import Job
+from stockrnn.steps.run import Job, Run
 from stockrnn.store.backtests import read_latest_backtest
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_latest_forecast
@@ -57,10 +55,11 @@ def write_report(job: Job) -> Path:
     return path
 
 
-def write_leaderboard(settings: Settings, engine: Engine, *, as_of: datetime) -> Path | None:
+def write_leaderboard(run: Run) -> Path | None:
     """Draw `leaderboard.png`: every spec and baseline over all tickers. Returns where it is, None without errors.
 
-    Only sessions that had closed at `as_of` count. Simulated tickers are shown only where there are no real ones.
+    Only sessions that had closed at the run's moment count. Simulated tickers are shown only where there are no real
+    ones.
 
     Raises
     ------
@@ -69,9 +68,11 @@ def write_leaderboard(settings: Settings, engine: Engine, *, as_of: datetime) ->
     """
     from stockrnn.report.leaderboard import draw_leaderboard
 
+    settings = run.settings
     for simulated in (False, True):
-        key: dict[str, Any] = {"target": settings.target, "through": as_of.date(), "simulated": simulated}
-        with reading(engine) as connection:
+        through = run.moment(simulated=simulated).date()
+        key: dict[str, Any] = {"target": settings.target, "through": through, "simulated": simulated}
+        with reading(run.engine) as connection:
             live, tested = read_live_errors(connection, **key), read_tested_errors(connection, **key)
         if len(live) or len(tested):
             break

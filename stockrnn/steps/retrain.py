@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from sqlalchemy import Connection
+
 from stockrnn.errors import HoldoutError, TrainingError
 from stockrnn.models.registry import fits_prices
-from stockrnn.steps.challenger import evaluate_challenger
+from stockrnn.steps.challenger import evaluate_challenger, name_decision
 from stockrnn.steps.run import Job
 from stockrnn.steps.universe import read_universe
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import read_model, write_model
-from stockrnn.store.promotions import read_champion, read_promotions, write_promotion
+from stockrnn.store.promotions import read_champion, read_promotion, read_promotions, write_promotion
 from stockrnn.training.policy import count_sessions, explain_due
 from stockrnn.training.requests import Fitted, TrainingRequest, make_model, make_request
 from stockrnn.training.trainer import Trainer
@@ -120,22 +122,31 @@ def plan(job: Job, *, force: bool = False) -> TrainingRequest | None:
 
 
 def accept(job: Job, request: TrainingRequest, fitted: Fitted) -> Retrained:
-    """Try the trained model beside those in use, and store it with the decision."""
-    known = _read_known(job)
-    champion = known.champion
+    """Try the trained model beside those in use, and store it with the decision, unless one on it stands."""
     challenger = make_model(request, fitted, trained_at=job.now)
+    decision = None
+    while decision is None:
+        decision = _decide(job, challenger)
+    known = _read_known(job)  # whatever was decided, by this run or by another one
+    new = known.champion is None and decision.decision == "promoted"
+    model = challenger if new else _require_champion(job, known, decision)
+    return Retrained(model=model, challenger=challenger, reason=request.reason, decision=decision)
+
+
+def _decide(job: Job, challenger: Model) -> Promotion | None:
+    """Return the decision that stands; None where another run decided meanwhile on what this one compared with."""
+    known, universe = _read_known(job), read_universe(job)
     decision = evaluate_challenger(
-        job,
-        read_universe(job),
-        challenger,
-        champion=champion if known.fitting else None,
-        decisions=known.decisions,
+        job, universe, challenger, champion=known.champion if known.fitting else None, decisions=known.decisions
     )
     with writing(job.engine) as connection:
+        standing = read_promotion(connection, name_decision(challenger, universe))
+        if standing is not None:
+            return standing
+        if _read_decisions(connection, job) != known.decisions:
+            return None
         write_model(connection, challenger)
-        write_promotion(connection, decision)
-    model = challenger if decision.decision == "promoted" else _require_champion(job, known, decision)
-    return Retrained(model=model, challenger=challenger, reason=request.reason, decision=decision)
+        return write_promotion(connection, decision, of_the_past=job.history.decided_before is not None)
 
 
 def describe_retrained(done: Retrained, *, spec: str) -> list[str]:
@@ -156,8 +167,8 @@ def describe_retrained(done: Retrained, *, spec: str) -> list[str]:
 def _read_known(job: Job) -> _Known:
     scope, history = job.scope, job.history
     with reading(job.engine) as connection:
-        champion = read_champion(connection, scope, as_of=job.as_of, cutoff=history.cutoff)
-        decisions = read_promotions(connection, scope, as_of=job.as_of, since=job.as_of - _YEAR)
+        champion = read_champion(connection, scope, cutoff=history.cutoff, before=history.decided_before)
+        decisions = _read_decisions(connection, job)
         trained = [decision for decision in decisions if decision.evidence.get("by") != "hand"]
         newest = read_model(connection, trained[0].model_id) if trained else None
     return _Known(
@@ -167,6 +178,12 @@ def _read_known(job: Job) -> _Known:
         trained=trained,
         newest=newest,
     )
+
+
+def _read_decisions(connection: Connection, job: Job) -> list[Promotion]:
+    """Return the decisions of the past year, newest first."""
+    history = job.history
+    return read_promotions(connection, job.scope, before=history.decided_before, since=history.as_of - _YEAR)
 
 
 def _explain_training(job: Job, known: _Known, *, force: bool) -> str | None:

@@ -21,8 +21,8 @@ from stockrnn.models.registry import read_specs
 from stockrnn.models.spec import Spec
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
-from stockrnn.store.instruments import read_calendar_name, read_instrument
-from stockrnn.store.prices import is_simulated, read_bars
+from stockrnn.store.instruments import read_calendar_name, read_instrument, read_simulated_time
+from stockrnn.store.prices import PriceState, is_simulated, read_bars, read_price_state
 from stockrnn.types import Scope, Target
 
 
@@ -45,6 +45,10 @@ class History:
     ----------
     bars
         Index `session`, columns `BAR_COLUMNS`; the last row is the cutoff's.
+    state
+        Of all stored prices, as these were read.
+    as_of, clock
+        The run's moment for this ticker, and the ticker's own time: that of the clock, or of the simulated market.
     sessions_behind
         Sessions later than the cutoff whose bars should be there at `as_of`: 0 when up to date.
     simulated
@@ -53,6 +57,9 @@ class History:
 
     ticker: str
     bars: pd.DataFrame
+    state: PriceState
+    as_of: datetime
+    clock: datetime
     calendar: Calendar
     currency: str | None
     sessions_behind: int
@@ -62,6 +69,18 @@ class History:
     def cutoff(self) -> date:
         """The last session that a model or a forecast may know."""
         return pd.Timestamp(self.bars.index[-1]).date()
+
+    @property
+    def decided_before(self) -> datetime | None:
+        """Which decisions on models a run of the past looks at: those before the close that it does not know yet.
+
+        None for a run of the present, which has seen all that had closed by the ticker's own time: it looks at all,
+        also at those that are dated later, since a clock went backwards or another run is a second ahead.
+        """
+        last = self.calendar.last_closed(self.as_of)
+        if self.calendar.last_closed(self.clock) == last:
+            return None
+        return self.calendar.closes_at(self.calendar.next_session(last))
 
     def values(self, target: Target) -> pd.Series:
         """Return the target's values, index `session`, no NaN; `MissingTargetError` where some are missing."""
@@ -85,12 +104,15 @@ class Run:
         The run's moment: nothing that closed later is looked at.
     now
         What the clock says; decides whether a forecast is live.
+    simulated_as_of
+        The run's moment for simulated tickers; None: `as_of` for them too.
     """
 
     settings: Settings
     engine: Engine
     as_of: datetime
     now: datetime
+    simulated_as_of: datetime | None = None
     _histories: dict[str, History] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
@@ -109,7 +131,18 @@ class Run:
     def calendar(self, ticker: str) -> Calendar:
         """Return the ticker's calendar; see `find_calendar`."""
         with reading(self.engine) as connection:
-            return find_calendar(connection, self.settings, ticker, as_of=self.as_of)
+            return find_calendar(connection, self.settings, ticker, as_of=self.moment_of(ticker))
+
+    def moment(self, *, simulated: bool) -> datetime:
+        """Return the run's moment for real tickers or for simulated ones."""
+        return self.simulated_as_of or self.as_of if simulated else self.as_of
+
+    def moment_of(self, ticker: str) -> datetime:
+        """Return the run's moment for a ticker."""
+        if self.simulated_as_of is None:
+            return self.as_of
+        with reading(self.engine) as connection:
+            return self.moment(simulated=is_simulated(connection, ticker))
 
     def history(self, ticker: str) -> History:
         """Return what is known of a ticker at `as_of`; it is read once, until `forget` says that prices were written.
@@ -132,21 +165,26 @@ class Run:
     def _read_history(self, ticker: str) -> History:
         with reading(self.engine) as connection:
             instrument = read_instrument(connection, ticker)
-            bars = read_bars(connection, ticker)
+            bars, state = read_bars(connection, ticker), read_price_state(connection, ticker)
             simulated = is_simulated(connection, ticker)
+            seen = read_simulated_time(connection) if simulated else None
         if bars.empty:
             raise UnknownTickerError(ticker)
-        calendar = self.calendar(ticker)
-        last_closed = calendar.last_closed(self.as_of)
+        calendar, as_of = self.calendar(ticker), self.moment(simulated=simulated)
+        last_closed = calendar.last_closed(as_of)
         known = bars.loc[: pd.Timestamp(last_closed)]
         if known.empty:
             raise NotEnoughHistoryError(ticker, found=0, needed=1, through=last_closed)
         # the simulated market has its figures at the close
-        settled = calendar.last_settled(self.as_of, settle_hours=0 if simulated else self.settings.settle_hours)
+        settled = calendar.last_settled(as_of, settle_hours=0 if simulated else self.settings.settle_hours)
         behind = calendar.sessions(pd.Timestamp(known.index[-1]).date(), settled)
         return History(
             ticker=ticker,
             bars=known,
+            state=state,
+            as_of=as_of,
+            # an earlier moment than the simulated market has reached is the past there, as it is of real ones
+            clock=max(as_of, seen or as_of) if simulated else self.now,
             calendar=calendar,
             currency=instrument.currency if instrument else None,
             sessions_behind=max(len(behind) - 1, 0),
@@ -174,8 +212,8 @@ class Job:
 
     @property
     def as_of(self) -> datetime:
-        """The run's moment."""
-        return self.run.as_of
+        """The run's moment for this ticker."""
+        return self.run.moment_of(self.ticker)
 
     @property
     def now(self) -> datetime:
@@ -202,8 +240,8 @@ class Job:
 
     @property
     def clock(self) -> datetime:
-        """The ticker's own time: that of the clock, on the simulated market the simulated one."""
-        return self.as_of if self.history.simulated else self.now
+        """The ticker's own time: that of the clock, or of the simulated market."""
+        return self.history.clock
 
     @property
     def scope(self) -> Scope:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.evaluation.metrics import pinball
 from stockrnn.steps.run import History, Job
 from stockrnn.store.engine import writing
+from stockrnn.store.order import INSTANT, date_write
 from stockrnn.store.scores import (
     has_bar_by,
     has_run_between,
@@ -24,8 +25,6 @@ from stockrnn.store.scores import (
     write_scores,
 )
 from stockrnn.types import MissedNight, Score
-
-_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +45,7 @@ def score_forecasts(job: Job) -> Scored:
     """
     history, clock = job.history, job.clock
     with writing(job.engine) as connection:
+        clock = date_write(connection, clock, ticker=job.ticker)
         rows = read_to_score(connection, job.ticker, through=history.cutoff)
         write_scores(connection, [make_score(row._asdict(), clock=clock) for row in rows])
         missed = _find_missed(connection, job, history, clock)
@@ -66,7 +66,7 @@ def make_score(row: Mapping[str, Any], *, clock: datetime) -> Score:
     complete = all(value is not None for value in quantiles.values())
     return Score(
         forecast_id=row["forecast_id"],
-        scored_at=clock if before is None else max(clock, before + _INSTANT),
+        scored_at=clock if before is None else max(clock, before + INSTANT),
         basis=row["basis"],
         actual=actual,
         error=row["error"],
@@ -87,15 +87,18 @@ def _is_inside(row: Mapping[str, Any], level: int) -> bool | None:
 
 
 def _find_missed(connection: Connection, job: Job, history: History, clock: datetime) -> tuple[MissedNight, ...]:
-    """Return the sessions since the first live forecast that opened without one and are not noted yet."""
+    """Return the sessions since the first live forecast that closed without one and are not noted yet.
+
+    Only those whose prices, or later ones, are stored: that they took place is not for a clock to say.
+    """
     key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name}
     live = read_live_sessions(connection, **key)
     if not live:
         return ()
     calendar = history.calendar
-    opened = calendar.sessions(min(live), calendar.next_to_open(clock))[:-1]
+    closed = calendar.sessions(min(live), history.cutoff)
     noted = live | read_missed_sessions(connection, **key)
-    missing = [session for session in (pd.Timestamp(moment).date() for moment in opened) if session not in noted]
+    missing = [session for session in (pd.Timestamp(moment).date() for moment in closed) if session not in noted]
     found = []
     for session in missing:
         cutoff, opens_at = calendar.session_offset(session, -1), calendar.opens_at(session)

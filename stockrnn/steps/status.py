@@ -15,7 +15,7 @@ from stockrnn.steps.model_monitoring import monitor_models
 from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_last_cutoff
-from stockrnn.store.instruments import read_inactive_tickers, read_span, read_tickers
+from stockrnn.store.instruments import read_inactive_tickers, read_simulated_time, read_span, read_tickers
 from stockrnn.store.record import read_live_record
 from stockrnn.store.runs import Run, read_last_run
 
@@ -81,11 +81,11 @@ class Status:
 def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
     """Look at the store as it is at `now`.
 
-    Real tickers are judged by the clock; simulated ones by the time of the last run, since theirs is simulated.
+    Real tickers are judged by the clock; simulated ones by the time that the simulated market has reached.
     """
     with reading(engine) as connection:
         run = read_last_run(connection)
-        simulated_now = run.as_of if run else now
+        simulated_now = read_simulated_time(connection) or now
         real = settings.tickers or read_tickers(connection, simulated=False)
         invented = read_tickers(connection, simulated=True)
         left_out = {*invented, *read_inactive_tickers(connection)}

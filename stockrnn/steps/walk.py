@@ -149,8 +149,7 @@ def _join(job: Job, span: Span, backtest_ids: Sequence[str]) -> Backtest:
         return standing or folds[0]
     joined = _make_walk(job, span, name, folds)
     with writing(job.engine) as connection:
-        write_backtest(connection, joined)
-    return joined
+        return write_backtest(connection, joined)
 
 
 def _make_walk(job: Job, span: Span, name: str, folds: Sequence[Backtest]) -> Backtest:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
+from stockrnn.store.order import date_prices
 from stockrnn.store.schema import action_revisions, corporate_actions
 from stockrnn.types import Action, Span
 
@@ -28,6 +29,7 @@ def write_actions(
     connection: Connection, ticker: str, offered: Sequence[Action], *, asked: Span, observed_at: datetime
 ) -> None:
     """Store what the source reports of actions from `asked.first` on: new, changed, or no longer there."""
+    observed_at = date_prices(connection, observed_at, ticker=ticker)
     gone, new = _changes(read_actions(connection, ticker), offered, asked)
     table = corporate_actions
     for ex_date, kind in gone:

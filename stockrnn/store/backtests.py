@@ -1,6 +1,7 @@
 """Read and write backtests with their forecasts and metrics."""
 
 import math
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, RowMapping, select
 
+from stockrnn.store.order import date_write
 from stockrnn.store.schema import backtest_forecasts, backtest_metrics, backtests
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import BACKTEST_COLUMNS, Backtest, Span, Target
@@ -30,11 +32,14 @@ _PLAIN = (
 )
 
 
-def write_backtest(connection: Connection, backtest: Backtest) -> None:
-    """Store a backtest; one with the same backtest_id stands, with all its rows."""
+def write_backtest(connection: Connection, backtest: Backtest) -> Backtest:
+    """Store a backtest unless one of the same backtest_id stands, with all its rows; return the one that stands."""
     key = {"backtest_id": backtest.backtest_id}
-    if connection.scalar(select(backtests.c.backtest_id).filter_by(**key)) is not None:
-        return  # else rows of the new one could be added to the old one's
+    standing = read_backtest(connection, backtest.backtest_id)
+    if standing is not None:
+        return standing  # else rows of the new one could be added to the old one's
+    about = {"ticker": backtest.ticker, "target": backtest.target, "spec": backtest.spec}
+    backtest = replace(backtest, created_at=date_write(connection, backtest.created_at, **about))
     row = {name: getattr(backtest, name) for name in _PLAIN} | {
         "holdout_from": backtest.holdout.first,
         "holdout_through": backtest.holdout.last,
@@ -48,6 +53,7 @@ def write_backtest(connection: Connection, backtest: Backtest) -> None:
         for metric, value in values.items()
     ]
     insert_missing(connection, backtest_metrics, metrics)
+    return backtest
 
 
 def read_backtest(connection: Connection, backtest_id: str) -> Backtest | None:

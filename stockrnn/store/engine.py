@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from traceback import walk_tb
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
@@ -14,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_de
 
 from stockrnn.errors import StoreError, StoreUnreachableError
 from stockrnn.settings import Settings
-from stockrnn.store.postgres import make_postgres_engine
+from stockrnn.store.postgres import explain_state, lock_store, make_postgres_engine
 from stockrnn.store.sqlite import (
     READ_ONLY,
     WAIT_SECONDS,
@@ -58,15 +59,26 @@ def make_engine(settings: Settings) -> Engine:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that takes no write lock; whatever it wrote would be rolled back."""
-    with _mapped_errors(engine), _connect(engine).execution_options(**{READ_ONLY: True}) as connection:
+    """Open a transaction that sees the store as it was at one moment and takes no lock.
+
+    Whatever it wrote would be rolled back.
+    """
+    options: dict[str, Any] = {READ_ONLY: True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ"}
+    with _mapped_errors(engine), _connect(engine).execution_options(**options) as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction that is committed at the end of the block, or rolled back whole."""
+    """Open a transaction that is committed at the end of the block, or rolled back whole.
+
+    One writer at a time on both databases: nobody changes what it reads, so a step decides by what it reads here.
+    """
     with _mapped_errors(engine), _connect(engine) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            lock_store(connection)
         yield connection
 
 
@@ -149,7 +161,7 @@ def _explain(error: SQLAlchemyError, engine: Engine) -> StoreError:
     elif _DAMAGED.search(str(cause)):
         return describe_damage(cause)
     known = explain_refusal(cause, describe_url(engine.url))
-    return StoreError(known or f"the database refused: {words}; see 'stockrnn status'")
+    return StoreError(known or f"the database refused: {words}; {explain_state(cause)}")
 
 
 def _is_unconnected(error: SQLAlchemyError) -> bool:

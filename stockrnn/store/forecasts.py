@@ -6,7 +6,6 @@ from datetime import date, datetime
 from sqlalchemy import Connection, func, select
 
 from stockrnn.store.schema import UtcDateTime, forecasts
-from stockrnn.store.upsert import insert_missing
 from stockrnn.types import Forecast, Kind, Target
 
 _COLUMNS = [forecasts.c[field.name] for field in fields(Forecast)]
@@ -16,10 +15,9 @@ def write_forecast(connection: Connection, forecast: Forecast) -> Forecast:
     """Store a forecast unless one stands for its key, and return the one that stands."""
     key = {name: getattr(forecast, name) for name in ("ticker", "target", "spec", "cutoff", "kind")}
     standing = read_forecast(connection, **key)
-    if standing is not None:  # looked for first: SQLite's trigger refuses even to try
-        return standing
-    insert_missing(connection, forecasts, [asdict(forecast)])
-    return read_forecast(connection, **key) or forecast
+    if standing is None:
+        connection.execute(forecasts.insert(), [asdict(forecast)])
+    return standing or forecast
 
 
 def read_clock(connection: Connection) -> datetime:

@@ -63,6 +63,20 @@ def read_tickers(connection: Connection, *, simulated: bool) -> list[str]:
     return list(connection.scalars(query))
 
 
+def read_simulated_time(connection: Connection) -> datetime | None:
+    """Return the simulated market's own time, the latest that a run has seen it at; None where nobody has.
+
+    All its tickers have the same time, as those of real markets have that of the clock.
+    """
+    # a ticker's prices are all of one market
+    source = (
+        select(prices.c.source).where(prices.c.ticker == instruments.c.ticker).limit(1).correlate(instruments)
+    ).scalar_subquery()
+    newest = func.max(instruments.c.updated_at, type_=instruments.c.updated_at.type)
+    reached: datetime | None = connection.scalar(select(newest).where(source == SIMULATED))
+    return reached
+
+
 def read_inactive_tickers(connection: Connection) -> set[str]:
     """Return the tickers that no night downloads any more."""
     return set(connection.scalars(select(instruments.c.ticker).where(instruments.c.active.is_(False))))

@@ -27,9 +27,6 @@ from stockrnn.store.views import (
 
 LOG = logging.getLogger("stockrnn")
 
-_LOCK_KEY = 7_381_624_901
-"""Names this program's migrations among the advisory locks of a Postgres server."""
-
 
 @cache
 def sql_folder() -> Path:
@@ -110,7 +107,7 @@ def upgrade(engine: Engine) -> None:
             return
     if is_current:
         LOG.warning("a view or a guard of the database was gone; it is made again")
-    with writing(engine) as connection:
+    with writing(engine) as connection:  # of two that start at once the second finds everything done
         migrate(connection)
 
 
@@ -123,9 +120,6 @@ def migrate(connection: Connection) -> None:
         As `upgrade`.
     """
     _require_known(current_revision(connection))
-    if connection.dialect.name == "postgresql":
-        # of two that start at once the second waits, then finds everything done; SQLite's lock does the same
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
     relations = read_relations(connection)
     refuse_foreign(relations, _views())
     removed = remove_views(connection, relations)

@@ -10,7 +10,7 @@ from stockrnn.store.schema import forecasts, models, promotions
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import Model
 
-COLUMNS = [models.c[field.name] for field in fields(Model)]
+_COLUMNS = [models.c[field.name] for field in fields(Model)]
 
 
 def write_model(connection: Connection, model: Model) -> None:
@@ -20,7 +20,7 @@ def write_model(connection: Connection, model: Model) -> None:
 
 def read_model(connection: Connection, model_id: str) -> Model | None:
     """Return the model with its weights, None where there is none of that name."""
-    row = connection.execute(select(*COLUMNS).where(models.c.model_id == model_id)).mappings().one_or_none()
+    row = connection.execute(select(*_COLUMNS).where(models.c.model_id == model_id)).mappings().one_or_none()
     return Model(**row) if row else None
 
 

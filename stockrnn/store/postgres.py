@@ -18,6 +18,17 @@ LOG = logging.getLogger("stockrnn")
 _WATCH = "stockrnn_watch"
 _SAY_SECONDS = 5.0
 _LOCK_NOT_AVAILABLE = "55P03"
+_LOCK_STORE = text(
+    "select pg_catalog.pg_advisory_xact_lock(738162490, pg_catalog.hashtext(coalesce(current_schema(), '')))"
+)
+"""What BEGIN IMMEDIATE is on SQLite: held until the transaction ends. One lock per database and schema."""
+_ADVICE = {
+    "40001": "another session of the database changed the same rows at the same time; run it again",
+    "40P01": "this and another session of the database waited for each other; run it again",
+    "57014": "the statement was stopped, by statement_timeout or by an administrator; a time limit for this user has "
+    "to be longer than its longest step (minutes)",
+}
+"""SQLSTATE: what happened and what to do. The transaction was rolled back whole."""
 _SESSION = {
     "datestyle": "ISO, YMD",
     "intervalstyle": "postgres",
@@ -58,13 +69,24 @@ class _Watch:
 
 def make_postgres_engine(url: URL, *, wait_seconds: float) -> Engine:
     """Return an engine on a server; whoever finds something locked waits up to `wait_seconds`."""
-    engine = create_engine(url, pool_pre_ping=True)
+    # whatever the database's default is: writers are kept apart by a lock, not by refusals
+    engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
     event.listen(engine, "connect", partial(_configure, wait_seconds))
     event.listen(engine, "begin", partial(_watch, engine, wait_seconds))
     event.listen(engine, "commit", _unwatch)
     event.listen(engine, "rollback", _unwatch)
     event.listen(engine, "handle_error", partial(_explain, wait_seconds))
     return engine
+
+
+def lock_store(connection: Connection) -> None:
+    """Take the one lock of writers, until the transaction ends."""
+    connection.execute(_LOCK_STORE)
+
+
+def explain_state(error: BaseException) -> str:
+    """Return what to do about an error that the server gave."""
+    return _ADVICE.get(getattr(error, "sqlstate", None) or "", "see 'stockrnn status'")
 
 
 def _configure(seconds: float, connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401  # a driver's connection

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import BindParameter, Connection, Subquery, bindparam, select
+from sqlalchemy import BindParameter, Connection, Subquery, bindparam, func, select
 
 from stockrnn.errors import MixedSourcesError
 from stockrnn.market.bars import find_gaps
 from stockrnn.market.revisions import Comparison, compare_bars
 from stockrnn.store.instruments import SIMULATED, lock_instrument, market_of, read_market, write_span
 from stockrnn.store.issues import write_issues
+from stockrnn.store.order import date_prices
 from stockrnn.store.schema import instruments, price_revisions, prices
 from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue, Span
 
@@ -30,6 +31,30 @@ class Written:
         """Plain words for a log line."""
         words = f"{self.inserted} sessions new, {self.revised} revised, {self.quarantined} rows quarantined"
         return f"{words}, {self.missing} sessions missing" if self.missing else words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceState:
+    """What tells whether prices were written since: how many bars and superseded ones there are, and their last date.
+
+    Bars are only ever added, or changed and kept as superseded.
+    """
+
+    bars: int
+    superseded: int
+    newest: datetime | None
+
+
+def read_price_state(connection: Connection, ticker: str) -> PriceState:
+    """Return the state of the ticker's stored prices."""
+    (bars, observed), (superseded, revised) = (
+        connection.execute(
+            select(func.count(), func.max(column, type_=column.type)).where(column.table.c.ticker == ticker)
+        ).one()
+        for column in (prices.c.observed_at, price_revisions.c.superseded_at)
+    )
+    newest = max((moment for moment in (observed, revised) if moment is not None), default=None)
+    return PriceState(bars=bars, superseded=superseded, newest=newest)
 
 
 def is_simulated(connection: Connection, ticker: str) -> bool:
@@ -116,6 +141,8 @@ def write_bars(
         are not become issues.
     asked
         The span that a source was asked for; None for files.
+    observed_at
+        When they were offered; stored is a later time where a forecast rests on earlier ones of that time already.
 
     Raises
     ------
@@ -124,6 +151,7 @@ def write_bars(
     """
     require_same_market(connection, ticker, source=source)
     lock_instrument(connection, ticker, calendar=calendar, currency=currency, source=source)
+    observed_at = date_prices(connection, observed_at, ticker=ticker)
     first = bars.frame.index[0].date() if len(bars.frame) else None
     comparison = compare_bars(read_bars(connection, ticker, first=first), bars.frame)
     extra = {"ticker": ticker, "source": source, "observed_at": observed_at}

@@ -204,6 +204,7 @@ forecasts = Table(
     Column("model_id", String, ForeignKey("models.model_id"), nullable=False),
     Column("issued_at", UtcDateTime, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
+    Column("known_at", UtcDateTime),
     *_numbers("predicted", *BASELINES),
     *_numbers("volatility", *INTERVAL_COLUMNS, nullable=True),
     Column("quantiles", JSON(none_as_null=True)),

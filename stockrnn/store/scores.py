@@ -25,6 +25,7 @@ _TO_SCORE = """
             last_scores.forecast_id is null
             or last_scores.actual <> compared.actual
             or last_scores.basis <> compared.basis
+            or abs(last_scores.error - compared.error) > 1e-9 * abs(compared.actual)
         )
     order by compared.target_session, compared.forecast_id
 """
@@ -32,7 +33,7 @@ _ERRORS = ("actual", "predicted", "last_close", "volatility")
 
 
 def read_to_score(connection: Connection, ticker: str, *, through: date) -> Sequence[Row[Any]]:
-    """Return the rows of `forecast_vs_actual` that have no score yet, or one of another price or basis."""
+    """Return the rows of `forecast_vs_actual` that have no score yet, or whose last one says otherwise."""
     query = text(_TO_SCORE).columns(last_scored_at=scores.c.scored_at.type)
     return connection.execute(query, {"ticker": ticker, "through": through}).all()
 
@@ -70,6 +71,19 @@ def read_past_errors(
     frame = pd.DataFrame.from_dict(found, orient="index", columns=list(_ERRORS), dtype="float64")
     frame.index = pd.DatetimeIndex(frame.index, name="session")
     return frame.sort_index().dropna()
+
+
+def read_newest_error_date(connection: Connection, *, ticker: str, target: Target, spec: str) -> datetime | None:
+    """Return the latest date of all that `read_past_errors` may read of a spec; None where there is nothing."""
+    key = {"ticker": ticker, "target": target, "spec": spec}
+    scored, tested = scores.c.scored_at, backtests.c.created_at
+    about = [forecasts.c[name] == value for name, value in key.items()]
+    queries = (
+        select(func.max(scored, type_=scored.type)).join_from(scores, forecasts).where(*about),
+        select(func.max(tested, type_=tested.type)).filter_by(**key),
+    )
+    dates = (connection.scalar(query) for query in queries)
+    return max((moment for moment in dates if moment is not None), default=None)
 
 
 def _select_tested(key: Mapping[str, str]) -> Select[Any]:

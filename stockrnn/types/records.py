@@ -93,13 +93,14 @@ class Promotion:
     ticker
         None: it is about one model for all tickers of the market.
     as_of
-        The time of the run that decided; a run for an earlier time does not look at it.
+        The time of the run that decided; a run for an earlier session does not look at it. Of several the latest
+        counts, so it is later than those before it unless the run itself was for an earlier session.
     previous_model_id
         The model in use before; None where there was none.
     evidence
         JSON: what the decision rests on.
     decided_at
-        By the clock.
+        By the clock, but later than those before it.
     """
 
     promotion_id: str
@@ -115,6 +116,11 @@ class Promotion:
     as_of: datetime
     decided_at: datetime
 
+    @property
+    def scope(self) -> Scope:
+        """What it is about."""
+        return Scope(spec=self.spec, target=self.target, ticker=self.ticker, market=self.market)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
@@ -126,6 +132,9 @@ class Forecast:
         The last session it may know.
     issued_at
         The run's time. `recorded_at` in the table is the database's own clock.
+    known_at
+        It rests on what is dated up to then; None: up to `issued_at`. Later only where something it rests on is dated
+        later, since a clock went backwards or another run wrote it.
     naive, last_close, drift, moving_average
         What the baselines forecast at the same moment.
     volatility
@@ -161,6 +170,12 @@ class Forecast:
     lower_95: float | None = None
     upper_95: float | None = None
     quantiles: dict[str, float] | None = None
+    known_at: datetime | None = None
+
+    @property
+    def rests_on(self) -> datetime:
+        """The time up to which it may know what was written."""
+        return self.known_at or self.issued_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,10 +126,24 @@ def test_an_as_of_in_the_past_stores_what_had_settled_then_but_dates_it_now(batc
 @on_both_databases
 def test_a_run_that_was_overtaken_by_a_later_one_writes_nothing(started, sessions):
     later, earlier = night(sessions[31]), night(sessions[30])
-    started.update(later, "META")
-    before = read_all(started.engine)
     started.yahoo.correct("META", sessions[28].date(), at=later, volume=1.0)
-    started.yahoo.now = later
-    job_time = started._update(started.engine, ["META"], earlier, earlier, full=True)
-    assert job_time == {"META": NOTHING}
+    fetch, before = started.client.fetch, {}
+
+    def fetch_slowly(*request):
+        download = fetch(*request)
+        started.client.fetch = fetch
+        started.update(later, "META")
+        before.update(read_all(started.engine))
+        return download
+
+    started.client.fetch = fetch_slowly
+    assert started.update(earlier, "META", full=True) == {"META": NOTHING}
     assert read_all(started.engine) == before
+
+
+def test_updates_go_on_after_a_clock_that_was_ahead_was_set_right(started, sessions):
+    wrong = night(sessions[30]) + timedelta(days=400)
+    started.update(wrong, "META", as_of=night(sessions[30]))
+    for session in sessions[31:33]:
+        assert started.update(night(session), "META") == {"META": ONE}
+    started.assert_equals_a_full_download("META")

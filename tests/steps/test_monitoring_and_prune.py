@@ -23,9 +23,9 @@ NIGHTS = load_calendar("XNYS", through_year=2013).sessions(FRIDAY_EVENING.date()
 @pytest.fixture
 def month(make_job):
     """Forty nights of a network that learned nothing."""
-    update_simulated(make_job(as_of=evening(2012, 6, 1)))
     for day in NIGHTS:
         job = make_job(spec=BAD, as_of=datetime(day.year, day.month, day.day, 22, tzinfo=UTC))
+        update_simulated(job)
         retrain_if_due(job)
         score_forecasts(job)
         forecast_next(job)
@@ -69,10 +69,10 @@ def sizes(engine):
 
 
 def test_pruning_keeps_what_is_in_use_and_what_a_replay_within_the_span_needs(make_job, job, engine):
-    update_simulated(make_job(as_of=evening(2012, 8, 31)))
     models = []
     for day in ((3, 30), (4, 30), (5, 31), (6, 29)):
         night = make_job(as_of=evening(2012, *day))
+        update_simulated(night)
         models.append(retrain_if_due(night, force=True).challenger.model_id)
         forecast_next(night)
     later = evening(2013, 5, 15)  # a year before, the first two had been trained; the second may be gone back to

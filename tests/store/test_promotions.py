@@ -6,6 +6,7 @@ import pytest
 
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.models import write_model
+from stockrnn.store.order import INSTANT
 from stockrnn.store.promotions import (
     read_all_promotions,
     read_champion,
@@ -18,7 +19,7 @@ from stockrnn.types import Promotion, Scope
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
 SCOPE = Scope(spec="tutorial", target="open", ticker="META", market="real")
 ALL = Scope(spec="quantile", target="open", ticker=None, market="real")
-FAR = {"as_of": NOON + timedelta(days=99), "cutoff": date(2024, 12, 31)}
+FAR = {"cutoff": date(2024, 12, 31)}
 
 
 @pytest.fixture
@@ -26,7 +27,9 @@ def decide(engine, write, make_model):
     """Store a model and a decision on it, made so many days after noon of 5 January."""
     write({"2024-01-04": (1, 2, 0.5, 1.5, 1.5, 100)})
 
-    def decide(model_id, *, days, decision="promoted", scope=SCOPE, later=0, cutoff=date(2024, 1, 4)):
+    def decide(
+        model_id, *, days, decision="promoted", scope=SCOPE, later=0, cutoff=date(2024, 1, 4), of_the_past=False
+    ):
         of = {"spec": scope.spec, "target": scope.target, "ticker": scope.ticker, "market": scope.market}
         made = Promotion(
             promotion_id=f"{model_id}-{days}-{decision}-{later}",
@@ -41,8 +44,7 @@ def decide(engine, write, make_model):
         )
         with writing(engine) as connection:
             write_model(connection, make_model(model_id=model_id, cutoff=cutoff, **of))
-            write_promotion(connection, made)
-        return made
+            return write_promotion(connection, made, of_the_past=of_the_past)
 
     return decide
 
@@ -65,8 +67,8 @@ def test_the_model_of_the_newest_promotion_is_in_use(engine, decide):
 def test_a_run_for_an_earlier_time_finds_the_model_that_was_in_use_then(engine, decide):
     decide("old", days=0)
     decide("new", days=7)
-    assert champion(engine, as_of=NOON + timedelta(days=6)) == "old"
-    assert champion(engine, as_of=NOON - timedelta(days=1)) is None
+    assert champion(engine, before=NOON + timedelta(days=7)) == "old"
+    assert champion(engine, before=NOON) is None
 
 
 def test_no_model_is_in_use_that_knows_a_session_after_the_cutoff(engine, decide):
@@ -76,10 +78,21 @@ def test_no_model_is_in_use_that_knows_a_session_after_the_cutoff(engine, decide
     assert found == {2: None, 3: "old", 4: "new"}
 
 
-def test_of_two_decisions_for_the_same_time_the_later_one_counts(engine, decide):
-    decide("chosen", days=0, later=2)
-    decide("trained", days=0, later=1)
-    assert champion(engine) == "chosen"
+@pytest.mark.parametrize("days", [0, 1, -30])
+def test_the_decision_that_was_written_last_counts_whatever_the_clock_said(engine, decide, days):
+    decide("first", days=0, later=2)
+    last = decide("last", days=days, later=1)
+    assert champion(engine) == "last"
+    assert last.as_of == (NOON + timedelta(days=1) if days == 1 else NOON + INSTANT)
+    assert last.decided_at == max(NOON + timedelta(days=days, hours=1), NOON + timedelta(hours=2) + INSTANT)
+
+
+def test_a_decision_of_a_run_for_an_earlier_session_takes_its_place_among_the_others(engine, decide):
+    decide("old", days=0)
+    decide("new", days=7)
+    decide("past", days=3, later=24 * 9, of_the_past=True)
+    assert champion(engine) == "new"
+    assert champion(engine, before=NOON + timedelta(days=7)) == "past"
 
 
 @pytest.mark.parametrize(
@@ -113,5 +126,5 @@ def test_a_decision_comes_back_as_it_was_made_newest_first_and_once(engine, deci
         assert read_all_promotions(connection) == [made[1], made[2], made[0]]
         assert read_all_promotions(connection, specs=["quantile"]) == [made[2]]
         assert read_promotions(connection, SCOPE) == [made[1], made[0]]
-        assert read_promotions(connection, SCOPE, as_of=NOON) == [made[0]]
+        assert read_promotions(connection, SCOPE, before=NOON + INSTANT) == [made[0]]
         assert read_promotions(connection, SCOPE, since=NOON + timedelta(days=1)) == [made[1]]

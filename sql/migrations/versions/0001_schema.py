@@ -197,6 +197,7 @@ def _create_forecasts() -> None:
         *_required(_TEXT, "model_id"),
         *_required(_TIME, "issued_at"),
         sa.Column("recorded_at", _TIME, server_default=sa.text("CURRENT_TIMESTAMP"), nullable=False),
+        *_optional(_TIME, "known_at"),
         *_required(_NUMBER, "predicted", *_BASELINES),
         *_optional(_NUMBER, "volatility", *_BOUNDS),
         *_optional(sa.JSON(none_as_null=True), "quantiles"),
