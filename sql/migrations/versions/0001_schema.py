@@ -274,12 +274,14 @@ def _create_runs() -> None:
         *_required(_TEXT, "run_id"),
         *_required(_NAME, "flow"),
         *_required(_TIME, "as_of", "started_at"),
-        *_optional(_TIME, "ended_at"),
+        *_optional(_TIME, "ended_at", "seen_at"),
         *_required(_WORD, "state"),
-        *_optional(_TEXT, "flow_run_id"),
+        *_optional(_TEXT, "flow_run_id", "host"),
+        *_optional(_COUNT, "pid"),
+        *_optional(_TEXT, "process"),
         *_required(_JSON, "parameters", "versions"),
         *_optional(_TEXT, "error"),
-        _rule("runs", "state", "state in ('running', 'completed', 'failed', 'cancelled')"),
+        _rule("runs", "state", "state in ('running', 'completed', 'failed', 'cancelled', 'crashed', 'skipped')"),
         _key("runs", "run_id"),
     )
 
