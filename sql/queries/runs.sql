@@ -1,4 +1,4 @@
--- The last runs, newest first: when and where, how they ended and what went wrong, when they were last seen alive.
+-- The last runs, newest first: when, where, on which tickers, how they ended and what went wrong.
 -- params: flow (default: all)
 select
     runs.started_at,

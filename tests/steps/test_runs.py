@@ -1,4 +1,4 @@
-"""The row of a run: its process, its signs of life, how one that is gone is found, and one that is ended from outside."""
+"""The row of a run: its process, its signs of life, and what becomes of one that is gone or ended from outside."""
 
 import os
 import signal
@@ -67,12 +67,12 @@ def test_a_run_says_where_it_runs_and_is_alive(engine):
 
 def test_a_process_that_is_gone_is_dead_at_once_and_the_next_run_notes_it(engine, gone):
     begin(engine, process=gone)
-    words = f"its process, {gone.pid} on {gone.host}, is gone: killed, or the machine went down; its last sign of life"
+    words = f"its process, {gone.pid} on {gone.host}, is gone: killed, or the machine went down; its last sign"
     assert explain_death(load(engine, "r"), now=NOON).startswith(words)
     with logged_run(engine, "nightly", now=NOON, **RUN):
         run = load(engine, "r")
     assert (run.state, run.ended_at) == ("crashed", NOON)
-    assert run.error == f"{words} was at 2026-11-23 12:00 UTC"
+    assert run.error == f"{words} of life was at 2026-11-23 12:00 UTC"
 
 
 def test_a_pid_that_another_process_has_now_is_no_sign_of_life(engine):
@@ -168,7 +168,6 @@ def test_signs_of_life_are_written_while_the_run_lives_and_no_locked_or_missing_
     assert (ended.state, ended.seen_at > first) == ("completed", True)
 
 
-
 @pytest.fixture
 def stopping(monkeypatch):
     """Let a SIGTERM be an exception."""
@@ -188,10 +187,13 @@ def wait():
 
 
 def test_a_run_that_was_declared_dead_and_lives_stops_as_a_cancelled_one_does(engine, stopping, caplog):
-    with pytest.raises(SystemExit) as stopped, logged_run(engine, "nightly", now=NOON, **RUN) as log:
+    def declare_dead_and_wait(run_id):
         with writing(engine) as connection:
-            write_run_end(connection, log.run_id, state="crashed", ended_at=NOON, error="gave no sign of life")
+            write_run_end(connection, run_id, state="crashed", ended_at=NOON, error="gave no sign of life")
         wait()
+
+    with pytest.raises(SystemExit) as stopped, logged_run(engine, "nightly", now=NOON, **RUN) as log:
+        declare_dead_and_wait(log.run_id)
     assert stopped.value.code == 143
     assert load(engine, log.run_id).state == "crashed"
     assert "this run was ended from outside, and stops: gave no sign of life" in caplog.text
