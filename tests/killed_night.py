@@ -18,7 +18,6 @@ from stockrnn.steps.run_log import logged_run
 from stockrnn.store.engine import make_engine
 from stockrnn.training.trainer import open_trainer
 
-KINDS["tiny"] = tiny_model.ENTRY
 TICKERS = ("SIM-A", "SIM-B", "SIM-C")
 SPECS = {
     "spec": "tiny",
@@ -39,6 +38,7 @@ def run_killed_night(settings: Settings, as_of: datetime, moment: int | None, gr
 
 def run_night_here(settings: Settings, as_of: datetime, *, children: bool = False) -> None:
     """Run every step of a night; `children`: train in child processes."""
+    KINDS["tiny"] = tiny_model.ENTRY
     engine, source = make_engine(settings), get_source("simulated")
     run = Run(settings=settings, engine=engine, as_of=as_of, now=as_of)
     opened = open_trainer(settings) if children else nullcontext(make_trainer())
