@@ -41,7 +41,7 @@ def read_run_history(connection: Connection, *, now: datetime) -> RunHistory:
     begun = [_judge(run, now) for run in read_runs_since_completed(connection)]
     return RunHistory(
         last=last and _judge(last, now),
-        under_way=tuple(f"a run is under way since {_name(run)}" for run in running),
+        under_way=tuple(_describe_living(run) for run in running),
         problems=tuple(_find_problems(begun)) if last else ("no run yet; 'stockrnn nightly' makes one",),
     )
 
@@ -70,6 +70,11 @@ def _describe(runs: Sequence[Run]) -> str | None:
     before = ", ".join(f"{run.started_at:%Y-%m-%d %H:%M} {run.state}" for run in reversed(bad[-_MAX_NAMED:-1]))
     more = f" and {len(bad) - _MAX_NAMED} more" if len(bad) > _MAX_NAMED else ""
     return words + (f"; before it {before}{more}" if before else "")
+
+
+def _describe_living(run: Run) -> str:
+    where = f", process {run.process.pid} on {run.process.host}" if run.process else ""
+    return f"a run is under way since {run.started_at:%Y-%m-%d %H:%M} UTC: {run.flow}{where}"
 
 
 def _name(run: Run) -> str:

@@ -112,7 +112,8 @@ def test_a_living_run_is_under_way_and_no_problem(engine):
     begin(engine, "done", process=None, started_at=NOON - timedelta(days=1), state="completed")
     begin(engine, "now", process=this_process())
     found = look(engine)
-    assert found.under_way == ("a run is under way since nightly, 2026-11-23 12:00 UTC",)
+    here = f"process {os.getpid()} on {this_process().host}"
+    assert found.under_way == (f"a run is under way since 2026-11-23 12:00 UTC: nightly, {here}",)
     assert (found.last.run_id, found.last.state, found.problems) == ("now", "running", ())
 
 
