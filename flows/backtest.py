@@ -5,7 +5,7 @@ from functools import partial
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
+from flows.batch import explaining, logged, make_run, name_run, opened_store, run_jobs
 from stockrnn.models.registry import choose_specs
 from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
@@ -31,15 +31,16 @@ def backtest(tickers: list[Ticker] | None = None, spec: str | None = None, holdo
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
     asked = step.Holdout(span=parse_month(holdout)) if holdout else step.NIGHTLY
-    with opened_store(settings) as engine, open_trainer(settings) as trainer:
+    with opened_store(settings) as engine:
         run = make_run(settings, engine)
         chosen = choose_tickers(settings, engine, tickers, get_source("stored"))
         jobs = run.jobs(chosen, specs)
-        planned = begin_trainings(jobs, {"backtest": partial(step.plan, holdout=asked)}, trainer)
-
-        def work(job: Job) -> None:
-            done = step.backtest(job, trainer, asked, planned=planned.take(job, "backtest"))
-            current_progress().step(job.ticker, describe_backtested(done))
-
         parameters = {"tickers": chosen, "specs": list(specs), "holdout": holdout}
-        return run_jobs("backtest", jobs, parameters=parameters, work=work)
+        with logged(run, parameters) as log, open_trainer(settings) as trainer:
+            planned = begin_trainings(jobs, {"backtest": partial(step.plan, holdout=asked)}, trainer)
+
+            def work(job: Job) -> None:
+                done = step.backtest(job, trainer, asked, planned=planned.take(job, "backtest"))
+                current_progress().step(job.ticker, describe_backtested(done))
+
+            return run_jobs("backtest", jobs, log=log, work=work)

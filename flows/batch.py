@@ -2,24 +2,28 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
-from prefect import runtime
+from prefect import get_client, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from sqlalchemy import Engine
 
+from flows.prefect_home import has_server
 from flows.tasks import run_as_task
 from stockrnn.errors import StockrnnError
-from stockrnn.settings import Settings
+from stockrnn.settings import Settings, load_settings
 from stockrnn.steps.failures import group_failures, join_tickers, keeping_failures, summarize
 from stockrnn.steps.moment import start_run
 from stockrnn.steps.run import Job, Run
-from stockrnn.steps.run_log import Log, logged_run
+from stockrnn.steps.run_log import Log, explain_end, log_run_without_work, logged_run
+from stockrnn.steps.signs_of_life import Verdict
 from stockrnn.store.migrate import open_store
+from stockrnn.store.runs import State as RunState
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,12 +78,52 @@ def logged(run: Run, parameters: dict[str, Any]) -> Iterator[Log]:
         now=run.now,
         parameters=parameters,
         flow_run_id=flow_run.id,
+        attempt=flow_run.run_count,
+        find_verdict=partial(_find_verdict, flow_run.id),
     ) as log:
         yield log
 
 
+def log_without_work(settings: Settings, reason: str, *, state: RunState) -> None:
+    """Log a flow run that ended before it began anything, with the parameters that it was asked for."""
+    flow_run = runtime.flow_run
+    log_run_without_work(
+        settings,
+        flow_run.flow_name,
+        reason,
+        state=state,
+        as_of=_read_asked_as_of(),
+        parameters=flow_run.parameters,
+        flow_run_id=flow_run.id,
+        attempt=flow_run.run_count,
+    )
+
+
+def _read_asked_as_of() -> datetime | None:
+    asked = runtime.flow_run.parameters.get("as_of")
+    if asked is None:
+        return None
+    as_of = datetime.fromisoformat(str(asked))
+    return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+
+
+def _find_verdict(flow_run_id: str) -> Verdict | None:
+    """Return how the Prefect server has ended a run that lives, as where it heard no sign of life for too long."""
+    if not has_server():
+        return None
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(flow_run_id)).state
+    if state is None or not state.is_final():
+        return None
+    words = f"Prefect's server ended it as {state.name}" + (f": {state.message}" if state.message else "")
+    return Verdict(state="crashed" if state.is_crashed() else "cancelled", reason=words)
+
+
 def explaining(run: Callable[P, State[R]]) -> Callable[P, State[R]]:
-    """Let a flow that can't go on end as failed with the error's line; a traceback would only hide it."""
+    """Let a flow that can't go on end as failed with the error's line; a traceback would only hide it.
+
+    One that fails before its row was written leaves a row, too.
+    """
 
     @wraps(run)
     def explained(*parts: P.args, **options: P.kwargs) -> State[R]:
@@ -88,23 +132,26 @@ def explaining(run: Callable[P, State[R]]) -> Callable[P, State[R]]:
         logging.getLogger("prefect.flow_runs").addFilter(_EXPLAINED)
         try:
             return run(*parts, **options)
-        except StockrnnError as error:
+        except Exception as error:
+            with suppress(StockrnnError):
+                log_without_work(load_settings(), explain_end(error)[1], state="failed")
+            if not isinstance(error, StockrnnError):
+                raise
             return Failed(message=str(error), data=error)
 
     return explained
 
 
-def run_jobs(name: str, jobs: Sequence[Job], *, parameters: dict[str, Any], work: Callable[[Job], object]) -> State:
+def run_jobs(name: str, jobs: Sequence[Job], *, log: Log, work: Callable[[Job], object]) -> State:
     """Run one step for each job as a task; a run that failed for all of them has failed."""
     failed: dict[str, str] = {}
-    with logged(jobs[0].run, parameters) as log:
-        for job in jobs:
-            with keeping_failures(job.ticker, failed):
-                run_as_task(name, f"{job.ticker}: {job.spec_name}, {name}", lambda: work(job))  # noqa: B023  # runs at once
-        tickers = list(dict.fromkeys(job.ticker for job in jobs))
-        summary = summarize(tickers, list(failed), group_failures(failed.items()))
-        all_failed = len(failed) == len(tickers)
-        log.state, log.error = "failed" if all_failed else "completed", summary if failed else None
+    for job in jobs:
+        with keeping_failures(job.ticker, failed):
+            run_as_task(name, f"{job.ticker}: {job.spec_name}, {name}", lambda: work(job))  # noqa: B023  # runs at once
+    tickers = list(dict.fromkeys(job.ticker for job in jobs))
+    summary = summarize(tickers, list(failed), group_failures(failed.items()))
+    all_failed = len(failed) == len(tickers)
+    log.state, log.error = "failed" if all_failed else "completed", summary if failed else None
     if all_failed:
         return Failed(message=summary, data=StockrnnError(summary))
     return Completed(message=summary)

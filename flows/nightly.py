@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.artifacts import publish_night, show_progress
-from flows.batch import explaining, logged, name_run, opened_store
+from flows.batch import explaining, log_without_work, logged, name_run, opened_store
 from flows.tasks import run_as_task
 from stockrnn.errors import StockrnnError
 from stockrnn.models.registry import choose_specs
@@ -66,6 +66,7 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
         parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
         needless = _explain_needless(run, parameters) if sessions_only else None
         if needless:
+            log_without_work(settings, needless, state="skipped")
             return Completed(name="Skipped", message=needless)
         with logged(run, parameters) as log:
             with show_progress(), open_trainer(settings) as trainer:

@@ -5,7 +5,7 @@ from functools import partial
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
+from flows.batch import explaining, logged, make_run, name_run, opened_store, run_jobs
 from stockrnn.models.registry import choose_specs
 from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
@@ -29,16 +29,17 @@ def retrain(tickers: list[Ticker] | None = None, spec: str | None = None, force:
         force: Train also where nothing is due.
     """
     settings, specs = choose_specs(load_settings(), spec, epochs=None)
-    with opened_store(settings) as engine, open_trainer(settings) as trainer:
+    with opened_store(settings) as engine:
         run = make_run(settings, engine)
         chosen = choose_tickers(settings, engine, tickers, get_source("stored"))
         jobs = run.jobs(chosen, specs)
-        planned = begin_trainings(jobs, {"retrain": partial(step.plan, force=force)}, trainer)
-
-        def work(job: Job) -> None:
-            done = step.retrain(job, trainer, force=force, planned=planned.take(job, "retrain"))
-            for line in step.describe_retrained(done, spec=job.spec_name):
-                current_progress().step(job.ticker, line)
-
         parameters = {"tickers": chosen, "specs": list(specs), "force": force}
-        return run_jobs("retrain", jobs, parameters=parameters, work=work)
+        with logged(run, parameters) as log, open_trainer(settings) as trainer:
+            planned = begin_trainings(jobs, {"retrain": partial(step.plan, force=force)}, trainer)
+
+            def work(job: Job) -> None:
+                done = step.retrain(job, trainer, force=force, planned=planned.take(job, "retrain"))
+                for line in step.describe_retrained(done, spec=job.spec_name):
+                    current_progress().step(job.ticker, line)
+
+            return run_jobs("retrain", jobs, log=log, work=work)

@@ -3,7 +3,7 @@
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.batch import explaining, make_run, name_run, opened_store, run_jobs
+from flows.batch import explaining, logged, make_run, name_run, opened_store, run_jobs
 from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
 from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
@@ -22,11 +22,13 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
     """
     settings, source = load_settings(), get_source(DEFAULT_SOURCE)
-    with opened_store(settings) as engine, step.open_feed(settings, source) as feed:
+    with opened_store(settings) as engine:
+        run = make_run(settings, engine)
         chosen = choose_tickers(settings, engine, tickers, source)
+        jobs = run.jobs(chosen, [settings.spec])
+        with logged(run, {"tickers": chosen}) as log, step.open_feed(settings, source) as feed:
 
-        def work(job: Job) -> None:
-            current_progress().step(job.ticker, f"prices: {step.update_prices(job, feed)}")
+            def work(job: Job) -> None:
+                current_progress().step(job.ticker, f"prices: {step.update_prices(job, feed)}")
 
-        jobs = make_run(settings, engine).jobs(chosen, [settings.spec])
-        return run_jobs("update prices", jobs, parameters={"tickers": chosen}, work=work)
+            return run_jobs("update prices", jobs, log=log, work=work)

@@ -25,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what takes minutes and is not needed every time."""
     parser.addoption("--all-nights", action="store_true", help="all nights of the tests that take minutes")
     parser.addoption("--rounds", type=int, metavar="N", help="how many rounds of nights at once; 50 take minutes")
+    parser.addoption("--kills", type=int, metavar="N", help="kills of each test of killed nights; default: a sample")
     parser.addoption("--screenshots", type=Path, metavar="FOLDER", help="where the browser's test keeps its pictures")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 from services import run_folder
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from stockrnn.settings import Settings
@@ -29,6 +29,16 @@ class Postgres:
         name = f"test_{uuid.uuid4().hex[:12]}"
         self._run(f"create database {name}" + ("" if empty else " template migrated"))
         return self._url(name).replace("postgres:@", f"postgres:{password}@" if password else "postgres:@")
+
+    def copy(self, url: str) -> str:
+        """Return the URL of a copy of a database that nobody is connected to."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._run(f"create database {name} template {make_url(url).database}")
+        return self._url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database."""
+        self._run(f"drop database {make_url(url).database} with (force)")
 
     def prepare(self) -> None:
         """Make the database that others are copied from; spare the disk, for nothing here outlives the run."""

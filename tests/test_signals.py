@@ -104,5 +104,7 @@ def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(tmp
     assert read(tmp_path, "select count(*) from models") == [(0,)]
     settings = Settings(home=tmp_path / "stockrnn-data", spec="tutorial", specs={"tutorial": SMALL})
     walk_night(settings, open_store(settings), FRIDAY_EVENING, ("SIM-A", "SIM-B"), specs=("tutorial",))
+    ended = "crashed" if number == signal.SIGKILL else "cancelled"
+    assert read(tmp_path, "select state from runs order by seen_at") == [(ended,), ("completed",)]
     assert read(tmp_path, "select ticker, kind from forecasts order by 1") == [("SIM-A", "live"), ("SIM-B", "live")]
     assert read(tmp_path, "pragma integrity_check") == [("ok",)]

@@ -1,4 +1,4 @@
--- The last runs, newest first: when, on which tickers, how they ended and what went wrong.
+-- The last runs, newest first: when, where, on which tickers, how they ended and what went wrong.
 -- params: flow (default: all)
 select
     runs.started_at,
@@ -6,6 +6,9 @@ select
     runs.as_of,
     runs.state,
     runs.ended_at,
+    runs.seen_at,
+    runs.host,
+    runs.pid,
     runs.error,
     runs.run_id
 from runs

@@ -72,9 +72,11 @@ def doctor() -> None:
 
 
 def _print_status(state: "Status") -> None:
-    if state.last_run:
-        run = state.last_run
+    if state.runs.last:
+        run = state.runs.last
         typer.echo(f"last run: {run.flow}, {run.started_at:%Y-%m-%d %H:%M} UTC, {run.state}")
+    for words in state.runs.under_way:
+        typer.echo(words)
     if state.tickers:
         print_table(
             ("ticker", "last_session", "last_cutoff", "next_session", "missed", "live_record"),
@@ -92,12 +94,13 @@ def _print_status(state: "Status") -> None:
 
 
 def _print_status_json(state: "Status") -> None:
-    run = state.last_run
+    run = state.runs.last
     document = {
         "healthy": not state.problems,
         "problems": state.problems,
         "warnings": state.warnings,
         "last_run": run and {"flow": run.flow, "started_at": run.started_at.isoformat(), "state": run.state},
+        "under_way": state.runs.under_way,
         "tickers": [
             {
                 "ticker": one.ticker,

@@ -1,6 +1,7 @@
 """Commands that do work: demo, nightly, retrain, forecast, backtest, report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -22,10 +23,11 @@ from stockrnn.cli.output import print_table, showing_progress
 from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest, print_night
 from stockrnn.errors import StockrnnError
 from stockrnn.progress import Progress
-from stockrnn.sources.registry import DEFAULT_SOURCE, DEMO_SOURCE
+from stockrnn.sources.registry import DEFAULT_SOURCE, DEMO_SOURCE, SourceName
 from stockrnn.types import MAX_PROCESSES
 
 if TYPE_CHECKING:
+    from stockrnn.settings import Settings
     from stockrnn.steps.run import Job
     from stockrnn.training.trainer import Trainer
     from stockrnn.types import Span
@@ -43,7 +45,7 @@ def demo() -> None:
         f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
         f"to be quick, this trains {DEMO_EPOCHS}."
     )
-    _run_night(tickers=[], as_of=DEMO_AS_OF, source=DEMO_SOURCE, spec=None, epochs=DEMO_EPOCHS)
+    _run_night(tickers=None, as_of=DEMO_AS_OF.isoformat(), source=DEMO_SOURCE, spec=None, epochs=DEMO_EPOCHS)
 
 
 def nightly(
@@ -58,15 +60,7 @@ def nightly(
     Without --ticker: the tickers of the settings, else every active one in the store. Ends with exit code 1 if
     any ticker failed; the others are done all the same.
     """
-    from stockrnn.sources.registry import get_source
-
-    _run_night(
-        tickers=read_tickers_option(ticker),
-        as_of=read_as_of(as_of, simulated=get_source(source).simulated),
-        source=source,
-        spec=spec,
-        epochs=epochs,
-    )
+    _run_night(tickers=ticker, as_of=as_of, source=source, spec=spec, epochs=epochs)
 
 
 def retrain(
@@ -210,7 +204,7 @@ def _work_on(jobs: "list[Job]", work: "Callable[[Job], T]", failed: list[Stockrn
 
 
 def _run_night(
-    *, tickers: list[str], as_of: datetime | None, source: str, spec: str | None, epochs: int | None
+    *, tickers: list[str] | None, as_of: str | None, source: SourceName, spec: str | None, epochs: int | None
 ) -> None:
     """Run the nightly flow here, on an API of its own unless PREFECT_API_URL names a server."""
     from flows.command_line import running_prefect
@@ -221,15 +215,34 @@ def _run_night(
     from stockrnn.store.engine import refuse_read_only
     from stockrnn.store.migrate import open_store
 
-    settings, _ = choose_specs(load_settings(), spec, epochs=epochs)
-    # what is wrong with the request is said before Prefect takes its seconds to start
-    engine = open_store(settings)
-    refuse_read_only(engine)
-    chosen = choose_tickers(settings, engine, tickers, get_source(source))
-    with showing_progress(), running_prefect(settings):
+    settings, origin = load_settings(), get_source(source)
+    asked = {"tickers": tickers, "as_of": as_of, "source": source, "spec": spec, "epochs": epochs}
+    with ExitStack() as until_the_end:
+        with _logging_refusal(settings, asked):
+            # what is wrong with the request is said before Prefect takes its seconds to start
+            moment = read_as_of(as_of, simulated=origin.simulated)
+            named = read_tickers_option(tickers)
+            engine = open_store(settings)
+            refuse_read_only(engine)
+            chosen = choose_tickers(choose_specs(settings, spec, epochs=epochs)[0], engine, named, origin)
+            until_the_end.enter_context(showing_progress())
+            until_the_end.enter_context(running_prefect(settings))
         from flows.nightly import run_nightly
 
-        night = run_nightly(tickers=chosen, as_of=as_of, source=source, spec=spec, epochs=epochs)
+        night = run_nightly(tickers=chosen, as_of=moment, source=source, spec=spec, epochs=epochs)
     print_night(night, home=settings.home)
     if night.failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _logging_refusal(settings: "Settings", asked: Mapping[str, object]) -> Iterator[None]:
+    """Leave a row of a night that fails before its flow begins."""
+    from stockrnn.steps.run_log import explain_end, log_run_without_work
+
+    try:
+        yield
+    except BaseException as error:
+        state, reason = explain_end(error)
+        log_run_without_work(settings, "nightly", reason, state=state, as_of=None, parameters=asked)
+        raise

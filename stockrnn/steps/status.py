@@ -13,11 +13,11 @@ from stockrnn.evaluation.verdicts import Verdict
 from stockrnn.settings import Settings
 from stockrnn.steps.model_monitoring import monitor_models
 from stockrnn.steps.run import find_calendar
+from stockrnn.steps.run_history import RunHistory, read_run_history
 from stockrnn.store.engine import reading
 from stockrnn.store.forecasts import read_last_cutoff
 from stockrnn.store.instruments import read_inactive_tickers, read_simulated_time, read_span, read_tickers
 from stockrnn.store.record import read_live_record
-from stockrnn.store.runs import Run, read_last_run
 
 LIVE_SESSIONS = 250
 
@@ -59,20 +59,14 @@ class Status:
         What is to be said of the models in use; it needs no one at once.
     """
 
-    last_run: Run | None
+    runs: RunHistory
     tickers: tuple[TickerStatus, ...]
     warnings: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
         """What someone should look at, in words; empty when all is well."""
-        problems = []
-        if self.last_run is None:
-            problems.append("no run yet; 'stockrnn nightly' makes one")
-        elif self.last_run.state != "completed":
-            problems.append(f"the last run ({self.last_run.started_at:%Y-%m-%d %H:%M} UTC) is {self.last_run.state}")
-        elif self.last_run.error:
-            problems.append(f"the last run: {self.last_run.error}")
+        problems = list(self.runs.problems)
         problems += [ticker.problem for ticker in self.tickers if ticker.problem]
         problems += [_describe_missed(ticker) for ticker in self.tickers if ticker.missed]
         return tuple(problems)
@@ -84,7 +78,7 @@ def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
     Real tickers are judged by the clock; simulated ones by the time that the simulated market has reached.
     """
     with reading(engine) as connection:
-        run = read_last_run(connection)
+        runs = read_run_history(connection, now=now)
         simulated_now = read_simulated_time(connection) or now
         real = settings.tickers or read_tickers(connection, simulated=False)
         invented = read_tickers(connection, simulated=True)
@@ -96,7 +90,7 @@ def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
     warnings = monitor_models(settings, engine, as_of=now, simulated=False)
     if invented:
         warnings += monitor_models(settings, engine, as_of=simulated_now, simulated=True)
-    return Status(last_run=run, tickers=tuple(tickers), warnings=warnings)
+    return Status(runs=runs, tickers=tuple(tickers), warnings=warnings)
 
 
 def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime) -> list[TickerStatus]:

@@ -291,10 +291,17 @@ runs = Table(
     Column("as_of", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
+    Column("seen_at", UtcDateTime),
     Column("state", String(16), nullable=False),
     Column("flow_run_id", String),
+    Column("host", String),
+    Column("pid", Integer),
+    Column("process", String),
     Column("parameters", JSON, nullable=False),
     Column("versions", JSON, nullable=False),
     Column("error", String),
-    CheckConstraint("state in ('running', 'completed', 'failed', 'cancelled')", name="state"),
+    CheckConstraint(
+        "state in ('running', 'completed', 'failed', 'cancelled', 'crashed', 'skipped')",
+        name="state",
+    ),
 )

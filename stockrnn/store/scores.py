@@ -140,6 +140,7 @@ def has_bar_by(connection: Connection, ticker: str, session: date, moment: datet
 
 
 def has_run_between(connection: Connection, first: datetime, last: datetime, *, simulated: bool) -> bool:
-    """Whether a run was begun between two times, of the clock or of the simulated market."""
+    """Whether a run that was not skipped was begun between two times, of the clock or of the simulated market."""
     column = runs.c.as_of if simulated else runs.c.started_at
-    return connection.scalar(select(runs.c.run_id).where(column >= first, column < last).limit(1)) is not None
+    found = select(runs.c.run_id).where(column >= first, column < last, runs.c.state != "skipped")
+    return connection.scalar(found.limit(1)) is not None

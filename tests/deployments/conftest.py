@@ -86,6 +86,7 @@ def server(tmp_path_factory) -> Server:
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": told["url"],
             "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "SIGN_SECONDS": "1",
             "STOCKRNN_TASK_RUNNER": "single",  # a process less to start for each of these small nights
             "PYTHONPATH": os.pathsep.join(map(str, (*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])))),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prefect.automations import Automation
 from prefect_api import ask, look, send, wait_for_end
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
@@ -140,7 +141,20 @@ def kill_all_of(home):
     return killed
 
 
+@pytest.fixture
+def impatient(deployed, prefect_api):
+    """The automation that finds dead runs waits a minute instead of ten."""
+    automation = Automation.read(name="stockrnn: a run that gives no sign of life has crashed")
+    patience = automation.trigger.within
+    automation.trigger.within = timedelta(minutes=1)
+    automation.update()
+    yield
+    automation.trigger.within = patience
+    automation.update()
+
+
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("impatient")
 def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(deployed, start_worker):
     home, undisturbed = deployed.folder / "killed", deployed.folder / "undisturbed"
     worker = start_worker("killed", STOCKRNN_HOME=str(home))
@@ -160,6 +174,10 @@ def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(deploye
     print(f"shown as crashed after {time.monotonic() - killed:.0f} s: {ended['state']['message']}")
     assert wait_for_end(deployed, again, seconds=240)["state_type"] == "COMPLETED"
     print(f"the next run had ended after {time.monotonic() - killed:.0f} s")
+    with closing(sqlite3.connect(home / "stockrnn.db")) as connection:
+        rows = connection.execute("select run_id, state, error from runs order by seen_at").fetchall()
+    assert [(name, state) for name, state, _ in rows] == [(run, "crashed"), (again, "completed")]
+    assert "is gone: killed, or the machine went down" in rows[0][2]
     alone = deployed.start_night(NIGHT, queue="killed", home=undisturbed)
     assert wait_for_end(deployed, alone)["state_type"] == "COMPLETED"
     assert read(f"sqlite:///{home / 'stockrnn.db'}") == read(f"sqlite:///{undisturbed / 'stockrnn.db'}")

@@ -94,4 +94,7 @@ def test_on_a_day_without_a_session_the_scheduled_night_ends_at_once(tmp_path, a
     assert (state.name == "Skipped") == skipped
     if skipped:
         assert "no exchange of these tickers had a session in the 24 hours before" in state.message
-        assert rows(open_store(load_settings()), "select * from runs") == []
+        row = "select flow, state, error, as_of, ended_at is null from runs"
+        assert rows(open_store(load_settings()), row) == [
+            ("nightly", "skipped", state.message, f"{as_of:%Y-%m-%d %H:%M:%S.%f}", 0)
+        ]

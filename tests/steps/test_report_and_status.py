@@ -115,7 +115,7 @@ def test_status_is_well_after_a_night(job):
 
 def test_status_says_that_a_run_failed_and_why_a_completed_one_was_not_whole(job):
     _log_run(job.engine, state="failed")
-    assert any("is failed" in problem for problem in read_status(job.settings, job.engine, now=NOW).problems)
+    assert any(" UTC) failed" in problem for problem in read_status(job.settings, job.engine, now=NOW).problems)
     _log_run(job.engine, error="1 of 2 tickers done; failed: X")
     problems = read_status(job.settings, job.engine, now=NOW).problems
     assert any("failed" in problem for problem in problems)

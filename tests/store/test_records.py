@@ -202,8 +202,10 @@ def test_a_run_is_logged_when_it_starts_and_when_it_ends(engine):
         as_of=NOON,
         started_at=NOON,
         ended_at=None,
+        seen_at=NOON,
         state="running",
         parameters={"tickers": ["META"]},
+        process=None,
         error=None,
     )
     assert load(engine, read_last_run) == begun

@@ -52,9 +52,16 @@ def assert_same_weights(one, other):
 
 @pytest.mark.parametrize(("spec", "bars", "parts"), [(SMALL, ONE, 1), (SMALL_QUANTILE, BARS, 2)])
 def test_a_request_gives_in_parts_what_it_gives_as_a_whole(spec, bars, parts):
-    executor = InlineExecutor()
-    fitted = Trainer(executor, Shown()).train(ask(spec, bars))
-    assert len(executor.asked) == parts
+    seconds = []
+
+    def fit(request, on_epoch):
+        fitted = fit_request(request, on_epoch)
+        seconds.append(fitted.train_seconds)
+        return fitted
+
+    fitted = Trainer(InlineExecutor(fit), Shown()).train(ask(spec, bars))
+    assert len(seconds) == parts
+    assert fitted.train_seconds == sum(seconds) > 0
     assert_same_weights(fitted.forecaster, fit_request(ask(spec, bars)).forecaster)
 
 
