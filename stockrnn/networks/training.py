@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from stockrnn.errors import TrainingError
 from stockrnn.networks.examples import Examples, empty_context, shuffled_batches
+from stockrnn.networks.versions import library_version
 from stockrnn.types import Network, Weights
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def translate_memory_errors() -> Iterator[None]:
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide what a training gives."""
-    return {name: version(name) for name in _DECISIVE}
+    return {name: library_version(name) for name in _DECISIVE}
 
 
 def _begin(

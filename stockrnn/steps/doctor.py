@@ -130,10 +130,10 @@ def _look_at_source(settings: Settings, source: Source, now: datetime) -> tuple[
 
 def _look_at_prefect(api: str | None) -> tuple[Health, str]:
     if not api:
-        return "warning", "no server: schedules need one ('prefect server start', PREFECT_API_URL), or a crontab"
+        return "warning", "no server: schedules need one ('stockrnn server', PREFECT_API_URL), or a crontab"
     try:
         with urllib.request.urlopen(f"{api.rstrip('/')}/health", timeout=10) as answer:  # noqa: S310  # the user's own
             healthy = answer.status == 200  # noqa: PLR2004  # OK
     except (OSError, ValueError) as error:
-        return "problem", f"{api} does not answer ({error}); run 'prefect server start' or mend PREFECT_API_URL"
+        return "problem", f"{api} does not answer ({error}); run 'stockrnn server' or mend PREFECT_API_URL"
     return ("ok", f"{api} answers") if healthy else ("problem", f"{api} is not healthy; see the server's log")

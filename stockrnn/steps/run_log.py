@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from sqlalchemy import Engine
 
 from stockrnn.errors import StockrnnError
+from stockrnn.networks.versions import library_version
 from stockrnn.store.engine import writing
 from stockrnn.store.runs import State, write_run_end, write_run_start
 
@@ -52,7 +52,7 @@ def logged_run(
             started_at=now,
             flow_run_id=flow_run_id,
             parameters=parameters,
-            versions={name: version(name) for name in _LIBRARIES},
+            versions={name: library_version(name) for name in _LIBRARIES},
         )
     try:
         yield log

@@ -23,6 +23,7 @@ class Server:
     """A Prefect server and the folder that its workers run in: a checkout with settings of its own."""
 
     url: str
+    login: str
     database: Path
     log: Path
     folder: Path
@@ -85,13 +86,14 @@ def server(tmp_path_factory) -> Server:
         | {
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": told["url"],
+            "PREFECT_API_AUTH_STRING": told["login"],
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "STOCKRNN_TASK_RUNNER": "single",  # a process less to start for each of these small nights
             "PYTHONPATH": os.pathsep.join(map(str, (*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])))),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
     )
-    return Server(told["url"], Path(told["database"]), Path(told["log"]), folder, environment)
+    return Server(told["url"], told["login"], Path(told["database"]), Path(told["log"]), folder, environment)
 
 
 @pytest.fixture(scope="session")

@@ -69,5 +69,5 @@ def test_without_a_server_it_says_what_to_do(tmp_path, monkeypatch):
     from stockrnn.errors import UsageError
 
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    with pytest.raises(UsageError, match="start one with 'prefect server start' and set PREFECT_API_URL="):
+    with pytest.raises(UsageError, match="start one with 'stockrnn server', or set PREFECT_API_URL"):
         command()
