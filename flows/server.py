@@ -70,8 +70,8 @@ def _write_login(path: Path, *, url: str) -> str:
     login = _read(path).get(_LOGIN) or f"stockrnn:{secrets.token_urlsafe(24)}"
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(f"{_URL}={url}\n{_LOGIN}={login}\n")
+    fresh.touch(mode=0o600)  # private before anything is in it
+    fresh.write_text(f"{_URL}={url}\n{_LOGIN}={login}\n", encoding="utf-8")
     fresh.replace(path)
     return login
 

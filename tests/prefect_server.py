@@ -53,7 +53,7 @@ def used(told: dict[str, str]) -> Iterator[None]:
 @contextmanager
 def serve(folder: Path) -> Iterator[dict[str, str]]:
     """Run `stockrnn server` until the block ends; its log and its database lie in the folder."""
-    port = _free_port()
+    port = free_port()
     url, home, log = f"http://127.0.0.1:{port}/api", folder / "home", folder / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -84,7 +84,8 @@ def stop(process: subprocess.Popen) -> None:
             process.wait()
 
 
-def _free_port():
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]

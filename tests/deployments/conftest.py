@@ -124,3 +124,22 @@ def working(deployed) -> Iterator[Server]:
     worker = deployed.start_worker("default", STOCKRNN_HOME=str(deployed.home))
     yield deployed
     prefect_server.stop(worker)
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory, request) -> Path:
+    """The folder of --screenshots, else one of pytest's own."""
+    folder = request.config.getoption("--screenshots") or tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(server, screenshots):
+    """A browser that is logged in."""
+    import browser
+
+    with browser.start_chrome() as driver:
+        page = browser.Browser(driver, server, screenshots)
+        page.log_in()
+        yield page
