@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import stat
+import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from prefect_api import ask, login_header
 from flows.server import adopt_login, login_path
 from stockrnn.settings import Settings
 
+README = (Path(__file__).parents[2] / "README.md").read_text()
 STRANGER = {"Origin": "http://attacker.test"}
 FLOW = json.dumps({"name": "made-by-a-stranger"})
 JSON = {"Content-Type": "application/json"}
@@ -91,8 +93,17 @@ def test_what_is_open_to_all_is_the_page_and_whether_the_server_is_well(server):
     assert server.login not in text
 
 
+def test_the_commands_of_prefect_get_address_and_login_as_the_readme_says(server):
+    line = next(line for line in README.splitlines() if line.startswith("export $(cat "))
+    path = "stockrnn-data/prefect-server/login.env"
+    assert line == f"export $(cat {path})"
+    script = line.replace(path, str(server.database.with_name("login.env"))) + "; env"
+    said = subprocess.run(["sh", "-euc", script], env={}, capture_output=True, text=True, check=True).stdout.split()
+    assert {f"PREFECT_API_URL={server.url}", f"PREFECT_API_AUTH_STRING={server.login}"} <= set(said)
+
+
 def test_the_login_is_for_its_owner_alone_and_found_where_the_server_was_started(server, monkeypatch):
-    settings = Settings(home=Path(server.database).parents[1])
+    settings = Settings(home=server.database.parents[1])
     path = login_path(settings)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):

@@ -34,7 +34,7 @@ def words_of(program):
 def test_a_restored_backup_has_every_row_and_trigger_also_over_a_store_that_went_on(postgres):
     settings = Settings(database_url=SecretStr(postgres.make()), spec="tutorial", specs=SPECS)
     engine = open_store(settings)
-    walk_night(settings, engine, FRIDAY_EVENING, ["SIM-A"])
+    walk_night(settings, engine, FRIDAY_EVENING, ["SIM-A"], pictures=False)
     before = read_all(engine)
     assert len(before["forecasts"]) == 1
     url = make_url(settings.database_url.get_secret_value())
