@@ -9,7 +9,7 @@ import numpy as np
 
 from stockrnn.errors import TrainingError
 from stockrnn.networks.examples import Examples, empty_context, shuffled_batches
-from stockrnn.networks.versions import library_version
+from stockrnn.networks.libraries import library_version
 from stockrnn.types import Network, Weights
 
 if TYPE_CHECKING:

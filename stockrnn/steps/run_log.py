@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from stockrnn.errors import StockrnnError
-from stockrnn.networks.versions import library_version
+from stockrnn.networks.libraries import library_version
 from stockrnn.store.engine import writing
 from stockrnn.store.runs import State, write_run_end, write_run_start
 

@@ -23,6 +23,7 @@ DOCKERFILE = (ROOT / "docker/Dockerfile").read_text()
 COMPOSE_TEXT = (ROOT / "docker/compose.yaml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 EXAMPLE = (ROOT / "docker/.env.example").read_text()
+README = (ROOT / "docker/README.md").read_text()
 ONE_SHOT = "deploy"
 
 
@@ -171,3 +172,18 @@ def test_the_init_script_makes_two_databases_and_their_owners(postgres, tmp_path
     query = query.format("from pg_database where datname in ('stockrnn', 'prefect') order by datname")
     found = run_client("psql", "--tuples-only", "--no-align", "--command", query, url=url)
     assert found.decode().splitlines() == ["prefect|prefect|t", "stockrnn|stockrnn|f"]
+
+
+def test_the_commands_of_the_readme_are_for_services_and_folders_that_are_there():
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+    assert lines[:2] == ["sh docker/prepare.sh", "docker compose --file docker/compose.yaml up --detach --build"]
+    composed = [
+        line.removeprefix("docker compose --file docker/compose.yaml ") for line in lines if "compose" in line
+    ]
+    for words in map(str.split, composed):
+        named = [word.partition(":")[0] for word in words if word.partition(":")[0] in COMPOSE["services"]]
+        assert named or words[0] in {"up", "ps", "down"}
+        assert words[0] != "exec" or named[0] == "database" or words[words.index("worker") + 1] == "with-secrets"
+    assert lines.count("docker volume rm stockrnn_database") == 1
+    assert COMPOSE["name"] == "stockrnn"
+    assert "database" in COMPOSE["volumes"]
