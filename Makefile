@@ -35,6 +35,9 @@ bench: .venv/.installed
 lock: .venv/.installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --custom-compile-command "make lock" --extra dev pyproject.toml -o requirements.lock
+	sed -n 's/^tensorflow==\([0-9.]*\).*/tensorflow-cpu==\1 ; platform_machine == "x86_64"/p' requirements.lock \
+		| $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-deps --no-annotate --custom-compile-command "make lock" - -o docker/tensorflow-cpu.txt
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

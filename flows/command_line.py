@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.prefect_home import configure_prefect, remember_migrated, without_ui
+from flows.server import adopt_login
 from flows.temporary_api import TemporaryApi
 from stockrnn.settings import Settings
 
@@ -20,6 +21,7 @@ def running_prefect(settings: Settings) -> Iterator[None]:
     """
     configure_prefect(settings)
     if "PREFECT_API_URL" in os.environ:
+        adopt_login(settings)
         yield
         return
     api = TemporaryApi()

@@ -91,7 +91,7 @@ def postgres() -> Postgres:
 @pytest.fixture(scope="module")
 def prefect_api() -> Iterator[None]:
     """Let what runs in this process go to the Prefect server of this run."""
-    with prefect_server.used(services.share("prefect_server")["url"]):
+    with prefect_server.used(services.share("prefect_server")):
         yield
 
 

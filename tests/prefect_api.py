@@ -1,5 +1,6 @@
 """What a Prefect server knows, asked over its API."""
 
+import base64
 import json
 import time
 import urllib.error
@@ -28,7 +29,7 @@ def send(server, method, path, body):
 
 
 def _send(server, method, path, body):
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", "Authorization": login_header(server.login)}
     request = urllib.request.Request(  # noqa: S310  # the loopback
         f"{server.url}/{path}", json.dumps(body).encode(), headers, method=method
     )
@@ -39,6 +40,10 @@ def _send(server, method, path, body):
         with error:
             error.add_note(error.read().decode(errors="replace"))
         raise
+
+
+def login_header(login):
+    return "Basic " + base64.b64encode(login.encode()).decode()
 
 
 def look(server):

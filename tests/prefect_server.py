@@ -32,13 +32,19 @@ def forget_developer(folder: Path) -> None:
 
 
 @contextmanager
-def used(url: str) -> Iterator[None]:
+def used(told: dict[str, str]) -> Iterator[None]:
     """Let the flows of this process go to a server, also those in threads that have begun before."""
     from prefect.context import _temporary_global_settings_context, get_settings_context
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
 
+    server = {PREFECT_API_URL: told["url"], PREFECT_API_AUTH_STRING: told["login"]}
     with (
-        temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        temporary_settings({**server, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         _temporary_global_settings_context(get_settings_context()),
     ):
         yield
@@ -46,13 +52,13 @@ def used(url: str) -> Iterator[None]:
 
 @contextmanager
 def serve(folder: Path) -> Iterator[dict[str, str]]:
-    """Run the server until the block ends; its log and its database lie in the folder."""
-    port = _free_port()
+    """Run `stockrnn server` until the block ends; its log and its database lie in the folder."""
+    port = free_port()
     url, home, log = f"http://127.0.0.1:{port}/api", folder / "home", folder / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-            env=clean_environment() | QUIET | QUICK | {"PREFECT_HOME": str(home)},
+            [sys.executable, "-m", "stockrnn", "server", "--port", str(port)],
+            env=clean_environment() | QUIET | QUICK | {"STOCKRNN_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -60,7 +66,9 @@ def serve(folder: Path) -> Iterator[dict[str, str]]:
         )
     try:
         _wait_until_healthy(url, process, log)
-        yield {"url": url, "database": str(home / "prefect.db"), "log": str(log)}
+        own = home / "prefect-server"
+        login = (own / "login.env").read_text().split("PREFECT_API_AUTH_STRING=")[1].strip()
+        yield {"url": url, "login": login, "database": str(own / "prefect.db"), "log": str(log)}
     finally:
         stop(process)
 
@@ -76,7 +84,8 @@ def stop(process: subprocess.Popen) -> None:
             process.wait()
 
 
-def _free_port():
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]

@@ -111,6 +111,27 @@ def test_what_runs_before_a_commit_is_what_make_check_runs_and_comes_from_no_add
         assert command.replace(".venv/bin", "\t$(BIN)") in check
 
 
+def test_the_hosted_ci_runs_the_two_commands_of_the_readme_with_least_rights_and_actions_pinned_by_commit():
+    (path,) = (ROOT / ".github" / "workflows").iterdir()
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {"contents": "read"}
+    assert set(workflow[True]) == {"push", "pull_request", "workflow_dispatch"}  # YAML reads "on" as true
+    (job,) = workflow["jobs"].values()
+    assert "permissions" not in job
+    assert job["timeout-minutes"] == 60
+    systems, pythons = job["strategy"]["matrix"]["os"], job["strategy"]["matrix"]["python"]
+    assert {name.partition("-")[0] for name in systems} == {"ubuntu", "macos"}
+    assert pythons == ["3.11", "3.13"]
+    readme = re.search(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL).group(1).splitlines()
+    assert [step["run"] for step in job["steps"] if "run" in step] == readme == ["make demo", "make test"]
+    used = re.findall(r"uses: (\S+)@(\S+) # (\S+)$", path.read_text(), re.MULTILINE)
+    assert [name for name, *_ in used] == ["actions/checkout", "actions/setup-python"]
+    assert all(re.fullmatch("[0-9a-f]{40}", commit) and re.fullmatch(r"v[\d.]+", tag) for _, commit, tag in used)
+    assert len(used) == path.read_text().count("uses:")
+    assert job["steps"][0]["with"] == {"persist-credentials": False}
+    assert "secrets" not in path.read_text()
+
+
 def test_contributing_names_make_targets_and_files_that_exist():
     text = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
     assert len(text.splitlines()) < 120

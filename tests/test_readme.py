@@ -55,7 +55,7 @@ def _blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-SERVE = "stockrnn serve"  # it goes on until it is stopped
+LASTING = ["stockrnn server", "stockrnn serve"]  # they go on until they are stopped
 COMMANDS = [line for block in _blocks("sh") for line in block.splitlines()]
 
 
@@ -203,7 +203,9 @@ def test_make_test_runs_pytest():
     assert _recipe("test-all").endswith("-m exhaustive")
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("stockrnn") and line != SERVE])
+@pytest.mark.parametrize(
+    "command", [line for line in COMMANDS if line.startswith("stockrnn") and line not in LASTING]
+)
 def test_every_stockrnn_command_works_in_the_order_given(run_here, command):
     done = run_here(command, **QUICK)
     # the demo's tickers have had no night since then, and status says so
@@ -213,14 +215,15 @@ def test_every_stockrnn_command_works_in_the_order_given(run_here, command):
 
 
 def test_the_other_commands_are_those_that_other_tests_run():
-    rest = [line for line in COMMANDS if not line.startswith("stockrnn") or line == SERVE]
-    assert rest[:3] == ["make demo", "make test", "pip install ."]  # the last: tests/test_packaging.py
-    # tests/deployments runs a server, `serve` and a worker, and deploys as docker/compose.yaml does
+    rest = [line for line in COMMANDS if not line.startswith("stockrnn") or line in LASTING]
+    assert rest[:2] == ["make demo", "make test"]
+    assert "`pip install .`" in README  # tests/test_packaging.py
+    # tests/deployments runs both servers, this `export` and a worker, and deploys as docker/compose.yaml does
     script = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())["services"]["deploy"]["command"][-1]
     make, *others = script.splitlines()
-    assert rest[3:] == [
-        "prefect server start",
-        SERVE,
+    assert rest[2:] == [
+        *LASTING,
+        "export $(cat stockrnn-data/prefect-server/login.env)",
         make.split(" || ")[1],
         *others,
         "prefect worker start --pool stockrnn --type process",

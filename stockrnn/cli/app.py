@@ -53,6 +53,7 @@ app.command()(ledger.replay)
 app.command()(look.sql)
 app.command()(look.status)
 app.command()(look.doctor)
+app.command()(serve.server)
 app.command()(serve.serve)
 app.add_typer(database.app, name="db")
 

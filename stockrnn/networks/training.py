@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from stockrnn.errors import TrainingError
 from stockrnn.networks.examples import Examples, empty_context, shuffled_batches
+from stockrnn.networks.libraries import library_version
 from stockrnn.types import Network, Weights
 
 if TYPE_CHECKING:
@@ -145,11 +144,7 @@ def translate_memory_errors() -> Iterator[None]:
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide what a training gives."""
-    return {name: _version(name) for name in _DECISIVE}
-
-
-# a night asks 30 times per ticker, and each time the package's whole description would be read
-_version = cache(version)
+    return {name: library_version(name) for name in _DECISIVE}
 
 
 def _begin(

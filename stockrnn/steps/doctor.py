@@ -144,12 +144,12 @@ def _look_at_source(settings: Settings, source: Source, now: datetime) -> tuple[
 
 def _look_at_prefect(api: str | None) -> tuple[Health, str]:
     if not api:
-        return "warning", "no server: schedules need one ('prefect server start', PREFECT_API_URL), or a crontab"
+        return "warning", "no server: schedules need one ('stockrnn server', PREFECT_API_URL), or a crontab"
     address = describe_address(api)
     try:
         with urllib.request.urlopen(f"{address.rstrip('/')}/health", timeout=10) as answer:  # noqa: S310  # the user's own
             healthy = answer.status == 200  # noqa: PLR2004  # OK
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
-        return "problem", f"{address} does not answer ({reason}); run 'prefect server start' or mend PREFECT_API_URL"
+        return "problem", f"{address} does not answer ({reason}); run 'stockrnn server' or mend PREFECT_API_URL"
     return ("ok", f"{address} answers") if healthy else ("problem", f"{address} is not healthy; see the server's log")

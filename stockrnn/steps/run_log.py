@@ -6,18 +6,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import TypedDict
 
 from sqlalchemy import Connection, Engine
 
-from stockrnn.errors import StockrnnError
+from stockrnn.errors import StockrnnError, StoreError
+from stockrnn.networks.libraries import library_version
 from stockrnn.settings import Settings
 from stockrnn.steps.run_process import explain_death, this_process
 from stockrnn.steps.signs_of_life import FindVerdict, find_none, giving_signs_of_life
-from stockrnn.store.engine import DATABASE_FILE, make_engine, writing
-from stockrnn.store.migrate import upgrade
+from stockrnn.store.engine import make_engine, writing
+from stockrnn.store.folder import find_file
+from stockrnn.store.migrate import open_store
 from stockrnn.store.runs import State, read_running, write_run_end, write_run_start
+from stockrnn.store.url import read_url
 
 _LIBRARIES = ("stockrnn", "prefect", "tensorflow", "keras")
 
@@ -92,13 +94,11 @@ def log_run_without_work(
 
     A run whose row is there already keeps it.
     """
-    if settings.database_url is None and not (settings.home / DATABASE_FILE).exists():
-        return
     now, run_id = datetime.now(UTC), _name_run(flow_run_id, attempt)
     with suppress(StockrnnError):
-        engine = make_engine(settings)
-        with suppress(StockrnnError):  # one of a newer version may still take a row
-            upgrade(engine)
+        engine = _open_if_there(settings)
+        if engine is None:
+            return
         with writing(engine) as connection:
             _begin(
                 connection,
@@ -113,6 +113,17 @@ def log_run_without_work(
             )
             write_run_end(connection, run_id, state=state, ended_at=now, error=reason)
         engine.dispose()
+
+
+def _open_if_there(settings: Settings) -> Engine | None:
+    """Open the store, also one that can't be worked on; None where there is no file."""
+    path = find_file(read_url(settings))
+    if path is not None and not path.exists():
+        return None
+    try:
+        return open_store(settings, create=False)
+    except StoreError:  # one of a newer version may still take a row
+        return make_engine(settings)
 
 
 def explain_end(error: BaseException) -> tuple[State, str]:
@@ -148,7 +159,7 @@ def _begin(connection: Connection, row: _Row) -> None:
         if reason:
             write_run_end(connection, run.run_id, state="crashed", ended_at=run.seen_at, error=reason)
     row["parameters"] = json.loads(json.dumps(row["parameters"], default=str))
-    versions = {name: version(name) for name in _LIBRARIES}
+    versions = {name: library_version(name) for name in _LIBRARIES}
     write_run_start(connection, **row, versions=versions, process=this_process(), seen_at=now)
 
 

@@ -23,6 +23,7 @@ class Server:
     """A Prefect server and the folder that its workers run in: a checkout with settings of its own."""
 
     url: str
+    login: str
     database: Path
     log: Path
     folder: Path
@@ -85,6 +86,7 @@ def server(tmp_path_factory) -> Server:
         | {
             "PREFECT_HOME": str(folder / "prefect"),
             "PREFECT_API_URL": told["url"],
+            "PREFECT_API_AUTH_STRING": told["login"],
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "SIGN_SECONDS": "1",
             "STOCKRNN_TASK_RUNNER": "single",  # a process less to start for each of these small nights
@@ -92,7 +94,7 @@ def server(tmp_path_factory) -> Server:
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
     )
-    return Server(told["url"], Path(told["database"]), Path(told["log"]), folder, environment)
+    return Server(told["url"], told["login"], Path(told["database"]), Path(told["log"]), folder, environment)
 
 
 @pytest.fixture(scope="session")
@@ -123,3 +125,22 @@ def working(deployed) -> Iterator[Server]:
     worker = deployed.start_worker("default", STOCKRNN_HOME=str(deployed.home))
     yield deployed
     prefect_server.stop(worker)
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory, request) -> Path:
+    """The folder of --screenshots, else one of pytest's own."""
+    folder = request.config.getoption("--screenshots") or tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(server, screenshots):
+    """A browser that is logged in."""
+    import browser
+
+    with browser.start_chrome() as driver:
+        page = browser.Browser(driver, server, screenshots)
+        page.log_in()
+        yield page

@@ -1,5 +1,6 @@
 """`stockrnn serve` on a real server: the deployments of the file, run from one process without a worker."""
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -45,7 +46,11 @@ def look_ended(server, run_id):
 @pytest.mark.slow
 def test_one_process_serves_all_deployments_and_runs_what_is_started_by_hand(server):
     home = server.folder / "served"
-    process = serve(server.folder, server.environment | {"STOCKRNN_HOME": str(home)})
+    # as if the server had been started for the same settings, which is where `serve` finds it and its login
+    (home / "prefect-server").mkdir(parents=True)
+    shutil.copy(server.database.with_name("login.env"), home / "prefect-server")
+    environment = {name: value for name, value in server.environment.items() if not name.startswith("PREFECT_API_")}
+    process = serve(server.folder, environment | {"STOCKRNN_HOME": str(home)})
     log = server.folder / "serve.log"
     try:
         wait_for(lambda: "are being served" in log.read_text(), seconds=90, process=process, log=log)
@@ -69,5 +74,5 @@ def test_without_a_server_it_says_what_to_do(tmp_path, monkeypatch):
     from stockrnn.errors import UsageError
 
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    with pytest.raises(UsageError, match="start one with 'prefect server start' and set PREFECT_API_URL="):
+    with pytest.raises(UsageError, match="start one with 'stockrnn server', or set PREFECT_API_URL"):
         command()

@@ -4,74 +4,15 @@ Pictures of the pages are kept in the folder of --screenshots, else in pytest's 
 """
 
 import json
-import shutil
 from urllib.parse import quote
 
 import pytest
 from prefect_api import ask, look, wait_for_end
-from selenium.common.exceptions import TimeoutException
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 NIGHT = {"tickers": ["SIM-A", "SIM-B"], "source": "simulated", "as_of": "2012-03-30T22:00:00+00:00"}
 WITH_A_BAD_ONE = {"tickers": ["SIM-A", "NOPE"], "source": "stored", "as_of": "2012-03-30T22:00:00+00:00"}
-
-
-class Browser:
-    """A browser of one page at a time, which keeps a picture of each."""
-
-    def __init__(self, driver, server, folder):
-        self.driver = driver
-        self._root = server.url.removesuffix("/api")
-        self._folder = folder
-
-    def open(self, path, *, until):
-        """Open a page of the UI and wait until it shows a text."""
-        self.driver.get(f"{self._root}/{path}")
-        self.wait_for(until)
-
-    def wait_for(self, words, *, seconds=60):
-        try:
-            WebDriverWait(self.driver, seconds).until(lambda _: words in self.text())
-        except TimeoutException:
-            self.picture("failed")
-            raise AssertionError(f"{words!r} does not show in:\n{self.text()}") from None
-
-    def click(self, words):
-        self.driver.find_element(By.XPATH, f"//button[normalize-space()='{words}']").click()
-
-    def text(self):
-        return self.driver.find_element(By.TAG_NAME, "body").text
-
-    def picture(self, name):
-        path = self._folder / f"{name}.png"
-        # as high as the page, so that all of it is on the picture
-        height = self.driver.execute_script(
-            "return Math.max(...[...document.querySelectorAll('*')].map(one => one.scrollHeight))"
-        )
-        self.driver.set_window_size(1400, min(max(height + 150, 900), 6000))
-        self.driver.save_screenshot(str(path))
-        self.driver.set_window_size(1400, 1000)
-        print(path)
-
-
-@pytest.fixture(scope="module")
-def browser(server, tmp_path_factory, request):
-    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-    missing = [name for name, path in programs.items() if path is None]
-    if missing:
-        pytest.fail(f"{' and '.join(missing)} not found; on Debian: apt-get install chromium chromium-driver")
-    folder = request.config.getoption("--screenshots") or tmp_path_factory.mktemp("screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    options = ChromeOptions()
-    options.binary_location = programs["chromium"]
-    for option in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1000"):
-        options.add_argument(option)
-    driver = Chrome(options=options, service=Service(programs["chromedriver"]))
-    yield Browser(driver, server, folder)
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
