@@ -185,3 +185,12 @@ def test_a_network_far_larger_than_its_weights_is_not_built(trained, huge):
     config = copy.deepcopy(trained.config)
     config["network"] |= huge
     assert not _forecasts(replace(trained, config=json.loads(json.dumps(config))))
+
+
+def test_a_number_beyond_all_prices_is_damage_and_no_warning(trained):
+    numbers = {"price": ("scaler", "data_max"), "quantile": ("median", "intercept")}
+    for value in (1e10, 1e300):
+        config = _changed(trained.config, numbers[trained.config["kind"]], value)
+        registry._restore.cache_clear()
+        computed = _forecasts(replace(trained, config=config))
+        assert computed == (trained.config["kind"] == "price")  # any price can be stored; the trial refuses bad ones
