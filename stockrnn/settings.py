@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     missed_after_hours: Hours = 12
     settle_hours: Annotated[Hours, Field(le=72)] = 4
     history_from: Day = date(2010, 1, 1)
-    requests_per_second: float = Field(default=2, ge=0.001, le=1000)
+    requests_per_second: float = Field(default=2, ge=0.001, le=1_000_000)
     inactive_after_nights: Annotated[Nights, Field(ge=2)] = 5
     keep_days: Annotated[Days, Field(ge=366)] = 730
     task_runner: Literal["single", "processes", "dask"] = "processes"

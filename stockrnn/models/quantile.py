@@ -107,7 +107,10 @@ class QuantileModel:
 
     def predict(self, inputs: Inputs) -> np.ndarray:
         """Return quantiles of the target's price, ascending, in quote currency: shape (N, levels)."""
-        return np.asarray(inputs.reference_price[:, np.newaxis] * np.exp(self.predict_returns(inputs)))
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # damaged weights give any number; a forecast has to be one
+            return np.asarray(inputs.reference_price[:, np.newaxis] * np.exp(self.predict_returns(inputs)))
 
 
 class QuantileSpec(RecurrentSpec):

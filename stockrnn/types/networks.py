@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
-
-T = TypeVar("T")
 
 # Bounds that a network has to keep, whether it is described by a spec or by a stored model.
 Lookback = Annotated[int, Field(ge=1, le=1000)]
@@ -55,12 +53,12 @@ class Network:
         """Return what `from_json` needs."""
         return {**asdict(self), "levels": list(self.levels)}
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> "Network":
         """Rebuild the network that `to_json` described; `ValueError` where it describes none."""
-        return _adapter(cls).validate_python(document)
+        return _adapter().validate_python(document)
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)
+def _adapter() -> TypeAdapter[Network]:
+    return TypeAdapter(Network)

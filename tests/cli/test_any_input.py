@@ -73,7 +73,7 @@ def _arguments(before, text):
     return [*before[:-1], before[-1] + text] if before[-1].endswith("=") else [*before, text]
 
 
-@feeding(60, 600)
+@feeding(15, 60)
 def test_any_text_as_any_option_is_answered_in_words(answered, market, examples):
     market.trade("2012-03-30", "SIM-FAT")
     Path("good.csv").write_text(f"Date,Open,High,Low,Close,Adj Close,Volume\n{ROWS}")
@@ -139,7 +139,7 @@ def _write_toml(path, value):
 any_value = any_number | any_text | st.lists(any_number | any_text, max_size=3)
 
 
-@feeding(150, 1500)
+@feeding(60, 400)
 def test_any_value_of_any_setting_in_the_file_is_taken_or_refused_in_one_line(examples):
     paths = _paths()
 
@@ -152,7 +152,7 @@ def test_any_value_of_any_setting_in_the_file_is_taken_or_refused_in_one_line(ex
     check()
 
 
-@feeding(150, 1500)
+@feeding(60, 400)
 def test_any_text_in_any_variable_is_taken_or_refused_in_one_line(monkeypatch, examples):
     paths = _paths()
 
@@ -167,7 +167,7 @@ def test_any_text_in_any_variable_is_taken_or_refused_in_one_line(monkeypatch, e
     check()
 
 
-@feeding(100, 1000)
+@feeding(40, 300)
 def test_any_bytes_as_the_settings_file_are_read_or_refused_in_one_line(examples):
     @settings(max_examples=examples)
     @given(st.binary(max_size=200) | nasty.map(lambda text: text.encode(errors="surrogateescape")))

@@ -123,7 +123,7 @@ def test_the_models_of_these_tests_forecast(trained):
     assert compute_forecast(trained, BARS, ERRORS, target="open", days_ahead=1) is not None
 
 
-@feeding(20, 400)
+@feeding(15, 100)
 def test_a_config_changed_anywhere_forecasts_or_is_said_to_be_damaged(trained, examples):
     places = [path for path in _places(trained.config) if path[0] != "spec"]
 
@@ -141,7 +141,7 @@ def test_a_config_that_is_none_is_said_to_be_damaged(trained, config):
     assert not _forecasts(replace(trained, config=config))
 
 
-@feeding(20, 400)
+@feeding(15, 100)
 def test_weights_changed_anywhere_forecast_or_are_said_to_be_damaged_though_their_checksum_fits(trained, examples):
     packed = trained.weights
 
@@ -185,3 +185,12 @@ def test_a_network_far_larger_than_its_weights_is_not_built(trained, huge):
     config = copy.deepcopy(trained.config)
     config["network"] |= huge
     assert not _forecasts(replace(trained, config=json.loads(json.dumps(config))))
+
+
+def test_a_number_beyond_all_prices_is_damage_and_no_warning(trained):
+    numbers = {"price": ("scaler", "data_max"), "quantile": ("median", "intercept")}
+    for value in (1e10, 1e300):
+        config = _changed(trained.config, numbers[trained.config["kind"]], value)
+        registry._restore.cache_clear()
+        computed = _forecasts(replace(trained, config=config))
+        assert computed == (trained.config["kind"] == "price")  # any price can be stored; the trial refuses bad ones

@@ -40,7 +40,7 @@ def _is_answered(path):
     return None
 
 
-@feeding(60, 1000)
+@feeding(30, 300)
 def test_any_bytes_are_refused_in_one_line(tmp_path, examples):
     path = tmp_path / "META.csv"
 
@@ -69,7 +69,7 @@ def changed_files(draw, texts=(GOOD,)):
     return content
 
 
-@feeding(50, 500)
+@feeding(20, 150)
 def test_a_good_file_changed_anywhere_is_read_or_refused_in_one_line(tmp_path, examples):
     path = tmp_path / "META.csv"
     known = [file.read_text(encoding="utf-8") for file in sorted(CASES.glob("*.csv"))]

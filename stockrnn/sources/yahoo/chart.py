@@ -1,5 +1,6 @@
 """What yfinance leaves out of a chart: actions with their own dates, and rows that stood there twice."""
 
+import math
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -15,8 +16,8 @@ _FIELDS = ("open", "high", "low", "close", "volume")
 def read_actions(result: Mapping[str, Any]) -> tuple[Action, ...]:
     """Return the corporate actions of a chart in order of their dates; several of a kind on a day are one.
 
-    yfinance moves an action to the session before where its own has no bar yet. One without a positive value is
-    left out.
+    yfinance moves an action to the session before where its own has no bar yet. One without a positive, finite value
+    is left out.
     """
     events, timezone = result.get("events") or {}, result["meta"]["exchangeTimezoneName"]
     found: dict[tuple[date, ActionKind], float] = {}
@@ -28,7 +29,7 @@ def read_actions(result: Mapping[str, Any]) -> tuple[Action, ...]:
         key = (_local_date(event["date"], timezone), "split")
         if event["denominator"]:
             found[key] = found.get(key, 1.0) * float(event["numerator"]) / float(event["denominator"])
-    usable = sorted((key, value) for key, value in found.items() if value > 0)
+    usable = sorted((key, value) for key, value in found.items() if 0 < value < math.inf)
     return tuple(Action(ex_date=ex_date, kind=kind, value=value) for (ex_date, kind), value in usable)
 
 

@@ -22,12 +22,12 @@ from yfinance import cache as yfinance_cache
 from yfinance import data as yfinance_data
 from yfinance.exceptions import YFPricesMissingError
 
-from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
+from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError, UsageError
 from stockrnn.market.calendars import Calendar
 from stockrnn.sources.yahoo import session
 from stockrnn.sources.yahoo.chart import find_duplicates, read_actions, read_days
 from stockrnn.sources.yahoo.names import TITLE
-from stockrnn.types import BAR_COLUMNS, Download, Span
+from stockrnn.types import BAR_COLUMNS, Download, Span, parse_currency
 
 LOG = logging.getLogger("stockrnn")
 
@@ -163,6 +163,14 @@ def _read(table: pd.DataFrame, result: Mapping[str, Any], span: Span) -> Downloa
         rows=bars.loc[asked & sent].reset_index(),
         actions=read_actions(result),
         issues=duplicates,
-        currency=meta.get("currency"),
+        currency=_read_currency(meta.get("currency")),
         timezone=meta["exchangeTimezoneName"],
     )
+
+
+def _read_currency(said: object) -> str | None:
+    """Return the currency, which is only shown; None where there is no such text."""
+    try:
+        return parse_currency(str(said))
+    except UsageError:
+        return None
