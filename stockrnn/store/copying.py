@@ -86,7 +86,10 @@ def make_target(settings: Settings, url: str) -> Engine:
             "a password in a command can be read by everybody on this machine: leave it out of the URL and set "
             "PGPASSWORD, or write it into ~/.pgpass"
         )
-    return make_engine(settings.model_copy(update={"database_url": SecretStr(url)}))
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    whole = SecretStr(parsed.render_as_string(hide_password=False))
+    return make_engine(settings.model_copy(update={"database_url": whole}))
 
 
 def _require_empty(target: Connection) -> None:
@@ -117,7 +120,8 @@ def _copy_table(table: Table, source: Connection, target: Connection) -> CopiedT
             f"{table.name}: {stood.rows} rows stand there, {copied.rows} would here, or some of them would differ; "
             "nothing was copied"
         )
-    LOG.info("%s: %d rows copied", table.name, copied.rows)
+    if copied.rows:
+        LOG.info("%s: %d rows copied", table.name, copied.rows)
     return copied
 
 

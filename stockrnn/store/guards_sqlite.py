@@ -75,7 +75,7 @@ def _refuse_rewriting(table: Table) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _keys(table: Table) -> list[Sequence[str]]:
+def _keys(table: Table) -> list[list[str]]:
     """Return the columns of each key on which a row may meet another."""
     unique = [constraint.columns for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
     indexes = [index.columns for index in table.indexes if index.unique]

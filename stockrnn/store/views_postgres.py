@@ -101,7 +101,7 @@ def read_obstacles(error: DBAPIError, removed: Removed) -> str | None:
     """Return what stands in the way, in Postgres' words; None where the error is another one."""
     if _sqlstate(error) not in (_IN_USE, _COLUMN_IN_USE, _OTHER_COLUMNS):
         return None
-    words = [error.orig.diag.message_primary, _detail(error), *removed.kept.values()]
+    words = [_say(error, "message_primary"), _detail(error), *removed.kept.values()]
     return "; ".join(dict.fromkeys(word for word in words if word))
 
 
@@ -122,4 +122,8 @@ def _sqlstate(error: DBAPIError) -> str | None:
 
 
 def _detail(error: DBAPIError) -> str:
-    return "; ".join((error.orig.diag.message_detail or "").splitlines())
+    return "; ".join(_say(error, "message_detail").splitlines())
+
+
+def _say(error: DBAPIError, part: str) -> str:
+    return getattr(getattr(error.orig, "diag", None), part, None) or ""

@@ -11,6 +11,8 @@ def target(request, tmp_path):
     return request.getfixturevalue("postgres").make(empty=True).replace("postgres:@", "postgres@")
 
 
+# the connections of a command go with its process, which here goes on
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.exhaustive
 def test_a_store_that_was_copied_is_replayed_and_asked_as_before(cli, market, target, monkeypatch):
     market.issue("2012-03-30")

@@ -132,8 +132,8 @@ def test_nights_of_outage_do_not_count_as_nights_without_data(started, sessions)
         started.yahoo.fail("503", tickers=["MSFT", "NVDA", "TSLA"])
         started.update(night(session), "META", "MSFT", "NVDA", "TSLA", "AAPL")
     rows = {row[0]: row for row in read_all(started.engine, "instruments")["instruments"]}
-    assert rows["META"][5] is True
-    assert rows["META"][7] == 0
+    assert rows["META"][6] is True
+    assert rows["META"][8] == 0
 
 
 def test_a_cookie_that_has_expired_is_renewed(started, sessions):

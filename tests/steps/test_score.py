@@ -13,6 +13,7 @@ from stockrnn.steps.forecast import forecast_next
 from stockrnn.steps.replay import replay_all, replay_one
 from stockrnn.steps.score import make_score, score_forecasts
 from stockrnn.store.engine import reading, writing
+from stockrnn.store.guards import remove_guards
 
 KEY = {"ticker": "SIM-FAT", "target": "open", "spec": "tutorial"}
 
@@ -191,7 +192,7 @@ def test_a_number_that_was_taken_out_of_a_forecast_is_named(run_night, make_job,
     (first,) = evenings(make_job, 1)
     _, made = run_night(first)
     with writing(engine) as connection:  # as the owner of the file can
-        connection.exec_driver_sql("drop trigger forecasts_refuses_update")
+        remove_guards(connection)
         connection.exec_driver_sql("update forecasts set volatility = null")
     expected = f"volatility: issued None, recomputed {made.volatility}"
     assert replay_one(engine, made.forecast_id).differences == (expected,)

@@ -14,6 +14,7 @@ from stockrnn.steps.run import Run
 from stockrnn.steps.score import score_forecasts
 from stockrnn.steps.walk import walk_forward
 from stockrnn.store.engine import reading
+from stockrnn.store.guards import remove_guards
 from stockrnn.types import parse_holdout
 
 TICKERS = ("SIM-A", "SIM-B", "SIM-FAT")
@@ -95,8 +96,7 @@ def test_nothing_after_the_night_is_looked_at(make, engine):
         connection.exec_driver_sql(
             "update prices set close = close * 1.01, high = high * 1.02 where session > '2012-03-30'"
         )
-        connection.exec_driver_sql("drop trigger forecasts_refuses_delete")
-        connection.exec_driver_sql("drop trigger promotions_refuses_delete")
+        remove_guards(connection)
         for table in ("forecasts", "promotions", "models"):
             connection.exec_driver_sql(f"delete from {table}")
     again = retrain_if_due(make())

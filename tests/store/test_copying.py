@@ -128,3 +128,9 @@ def test_a_password_in_the_command_is_refused_without_repeating_it(settings, url
     assert "secret" not in str(refused.value)
     with pytest.raises(UsageError, match="no database URL"):
         make_target(settings, "no url")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_postgres_url_may_leave_the_driver_out(settings, scheme):
+    engine = make_target(settings, f"{scheme}://me@host/db?sslmode=require")
+    assert engine.url.render_as_string() == "postgresql+psycopg://me@host/db?sslmode=require"

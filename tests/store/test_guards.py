@@ -43,13 +43,14 @@ def rewrites(engine):
 
 
 def rewrites_of_sqlite(name, columns, key, value):
-    other = columns.replace(key[0], "'other'", 1)
+    other = columns.replace(key[0], f"'other ' || {key[0]}", 1)
     renamed = f"insert or replace into {name} ({columns}) select {other} from {name}"
     same = f"insert or replace into {name} ({columns}) select {columns} from {name}"
     for verb in ("insert or replace", "replace", "insert or ignore", "insert or rollback", "insert or fail"):
         yield same.replace("insert or replace", verb)
     if name == "forecasts":  # with two keys: the other one is the same
         yield renamed
+        yield f"pragma foreign_keys = off; {renamed}"
         yield same.replace("select forecast_id, ticker", "select forecast_id, 'SIM-A'")
     for rowid in ("rowid", "oid", "_rowid_"):
         yield renamed.replace("(", f"({rowid}, ", 1).replace("select ", "select 1, ", 1)
