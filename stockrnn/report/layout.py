@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+
+from stockrnn.errors import StockrnnError
 
 DPI = 100
 WIDTH = 1200
@@ -157,17 +160,33 @@ class Page:
 
 
 def write_png(path: Path, figure: Figure) -> None:
-    """Write the figure, replacing an old file only by a complete new one; the same figure gives the same bytes."""
+    """Write the figure, replacing an old file only by a complete new one; the same figure gives the same bytes.
+
+    Raises
+    ------
+    StockrnnError
+        There is no room, or this user may not write there.
+    """
     picture = io.BytesIO()
     # matplotlib would write its own version into the file
     FigureCanvasAgg(figure).print_png(picture, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    try:
+        _replace(path, picture.getvalue())
+    except OSError as error:
+        raise StockrnnError(
+            f"can't write the report {path}: {error.strerror}; see its room and who may write there"
+        ) from None
+
+
+def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{uuid4().hex}.tmp")
     try:
-        unfinished.write_bytes(picture.getvalue())
+        unfinished.write_bytes(content)
         unfinished.replace(path)
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def pixels(size: float) -> float:

@@ -2,9 +2,9 @@
 
 import logging
 from dataclasses import dataclass
-from functools import partial
 from threading import Timer
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import ExceptionContext
@@ -15,7 +15,6 @@ from stockrnn.errors import StoreLockedError
 
 LOG = logging.getLogger("stockrnn")
 
-_WATCH = "stockrnn_watch"
 _SAY_SECONDS = 5.0
 _LOCK_NOT_AVAILABLE = "55P03"
 _LOCK_STORE = text(
@@ -71,11 +70,12 @@ def make_postgres_engine(url: URL, *, wait_seconds: float) -> Engine:
     """Return an engine on a server; whoever finds something locked waits up to `wait_seconds`."""
     # whatever the database's default is: writers are kept apart by a lock, not by refusals
     engine = create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
-    event.listen(engine, "connect", partial(_configure, wait_seconds))
-    event.listen(engine, "begin", partial(_watch, engine, wait_seconds))
-    event.listen(engine, "commit", _unwatch)
-    event.listen(engine, "rollback", _unwatch)
-    event.listen(engine, "handle_error", partial(_explain, wait_seconds))
+    waiting = _Waiting(engine, seconds=wait_seconds)
+    event.listen(engine, "connect", waiting.configure)
+    event.listen(engine, "begin", waiting.watch)
+    event.listen(engine, "commit", waiting.unwatch)
+    event.listen(engine, "rollback", waiting.unwatch)
+    event.listen(engine, "handle_error", waiting.explain)
     return engine
 
 
@@ -89,46 +89,55 @@ def explain_state(error: BaseException) -> str:
     return _ADVICE.get(getattr(error, "sqlstate", None) or "", "see 'stockrnn status'")
 
 
-def _configure(seconds: float, connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401  # a driver's connection
-    # 0 would be no limit
-    milliseconds = int(min(max(seconds * 1000, 1), _MAX_MILLISECONDS))
-    connection.set_autocommit(True)  # in a transaction it would be forgotten with its rollback
-    for name, value in {"lock_timeout": milliseconds, **_SESSION}.items():
-        connection.execute(f"set {name} = '{value}'")
-    connection.set_autocommit(False)
+class _Waiting:
+    """Waiting for locks, as an engine's listeners: for so long, and not in silence."""
 
+    def __init__(self, engine: Engine, *, seconds: float) -> None:
+        self._engine, self._seconds = engine, seconds
+        # not in a connection's own notes, which can't be asked for once it is lost
+        self._watches: WeakKeyDictionary[Connection, _Watch] = WeakKeyDictionary()
 
-def _watch(engine: Engine, seconds: float, connection: Connection) -> None:
-    """Look after a transaction: where it waits for a lock for some seconds, say so."""
-    raw = connection.connection.driver_connection
-    if raw is None or seconds == 0:
-        return
-    timer = Timer(min(_SAY_SECONDS, seconds / 2), lambda: _say(engine, raw.info.backend_pid, watch, seconds))
-    timer.daemon = True
-    watch = connection.info[_WATCH] = _Watch(timer)
-    timer.start()
+    def configure(self, connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401  # a driver's connection
+        """Let the server end a wait of a new connection, and fix how values are written and read."""
+        # 0 would be no limit
+        milliseconds = int(min(max(self._seconds * 1000, 1), _MAX_MILLISECONDS))
+        connection.set_autocommit(True)  # in a transaction it would be forgotten with its rollback
+        for name, value in {"lock_timeout": milliseconds, **_SESSION}.items():
+            connection.execute(f"set {name} = '{value}'")
+        connection.set_autocommit(False)
 
+    def watch(self, connection: Connection) -> None:
+        """Look after a transaction that begins: where it waits for a lock for some seconds, say so."""
+        raw = connection.connection.driver_connection
+        if raw is None or self._seconds == 0:
+            return
+        pid = raw.info.backend_pid  # now, for a connection that is lost has none
+        timer = Timer(min(_SAY_SECONDS, self._seconds / 2), lambda: self._say(pid, watch))
+        timer.daemon = True
+        watch = self._watches[connection] = _Watch(timer)
+        timer.start()
 
-def _unwatch(connection: Connection) -> None:
-    watch = connection.info.pop(_WATCH, None)
-    if watch is not None:
-        watch.timer.cancel()
+    def unwatch(self, connection: Connection) -> None:
+        """Leave a transaction that has ended."""
+        watch = self._watches.pop(connection, None)
+        if watch is not None:
+            watch.timer.cancel()
 
-
-def _say(engine: Engine, pid: int, watch: _Watch, seconds: float) -> None:
-    """Log what a session waits for; nothing where it only works for long."""
-    try:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
-            found = other.execute(_WAITS, {"pid": pid}).one_or_none()
-    except SQLAlchemyError:  # the run goes on without the line
-        return
-    if found is not None:
-        watch.what, watch.by = found
-        LOG.warning("waiting for %s, which %s has locked; up to %g s", watch.what, watch.by, seconds)
-
-
-def _explain(seconds: float, context: ExceptionContext) -> None:
-    if getattr(context.original_exception, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
-        watch = context.connection.info.get(_WATCH) if context.connection else None
+    def explain(self, context: ExceptionContext) -> None:
+        """Say what was locked where the server ended a wait."""
+        if getattr(context.original_exception, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            return
+        watch = self._watches.get(context.connection) if context.connection else None
         what, by = (watch.what, watch.by) if watch else ("a table or its rows", "another session")
-        raise StoreLockedError(what, by=by, seconds=seconds)
+        raise StoreLockedError(what, by=by, seconds=self._seconds)
+
+    def _say(self, pid: int, watch: _Watch) -> None:
+        """Log what a session waits for; nothing where it only works for long."""
+        try:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
+                found = other.execute(_WAITS, {"pid": pid}).one_or_none()
+        except SQLAlchemyError:  # the run goes on without the line
+            return
+        if found is not None:
+            watch.what, watch.by = found
+            LOG.warning("waiting for %s, which %s has locked; up to %g s", watch.what, watch.by, self._seconds)

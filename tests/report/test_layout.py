@@ -3,9 +3,11 @@
 import math
 
 import pytest
+from matplotlib.figure import Figure
 
+from stockrnn.errors import StockrnnError
 from stockrnn.report.axes import make_price_scale
-from stockrnn.report.layout import Page, spread
+from stockrnn.report.layout import Page, spread, write_png
 
 
 def test_labels_that_collide_are_spread_around_their_mean():
@@ -55,3 +57,9 @@ def test_a_name_is_shortened_only_as_far_as_it_must_be():
 
     assert short.endswith("m…")
     assert 90 - page.text_width("m", size=10.0) < page.text_width(short, size=10.0) <= 90
+
+
+def test_a_report_that_cant_be_written_is_named_in_one_line(tmp_path):
+    (tmp_path / "reports").write_text("a file where the folder should be")
+    with pytest.raises(StockrnnError, match=r"can't write the report .*META\.png: .*; see its room and who may"):
+        write_png(tmp_path / "reports" / "META.png", Figure())

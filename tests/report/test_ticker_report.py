@@ -19,6 +19,7 @@ from report.pictures import (
     words_of,
 )
 
+from stockrnn.errors import StockrnnError
 from stockrnn.report.axes import MODEL
 from stockrnn.report.ticker_report import draw_report, make_figure
 
@@ -197,7 +198,7 @@ def test_a_failed_write_leaves_the_old_report(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StockrnnError, match="No space left"):
         draw_report(path, **make_report())
 
     assert path.read_bytes() == b"old"
