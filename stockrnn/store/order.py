@@ -4,11 +4,13 @@ A forecast rests on whatever was written before it, and a replay finds that by i
 be dated later. Where clocks go forwards, every moment is returned as it is.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select, union_all
 
 from stockrnn.store.schema import (
+    UtcDateTime,
     action_revisions,
     corporate_actions,
     forecasts,
@@ -26,6 +28,13 @@ def later(moment: datetime, than: datetime | None) -> datetime:
     return moment if than is None or moment > than else than + INSTANT
 
 
+def read_newest(connection: Connection, *queries: Select[tuple[datetime | None]]) -> datetime | None:
+    """Return the latest of the times that the queries find, None where they find none."""
+    (found,) = union_all(*queries).subquery().c
+    newest: datetime | None = connection.scalar(select(func.max(found, type_=UtcDateTime())))
+    return newest
+
+
 def date_write(connection: Connection, moment: datetime, *, ticker: str, **key: str) -> datetime:
     """Return `moment`, or a later one: after all that any forecast of the ticker rests on.
 
@@ -34,8 +43,7 @@ def date_write(connection: Connection, moment: datetime, *, ticker: str, **key: 
     key
         `target` and `spec`, where what is written concerns their forecasts alone.
     """
-    newest = func.max(func.coalesce(forecasts.c.known_at, forecasts.c.issued_at), type_=forecasts.c.issued_at.type)
-    return later(moment, connection.scalar(select(newest).filter_by(ticker=ticker, **key)))
+    return later(moment, read_newest(connection, _select_known({"ticker": ticker, **key})))
 
 
 def date_prices(connection: Connection, moment: datetime, *, ticker: str) -> datetime:
@@ -43,23 +51,24 @@ def date_prices(connection: Connection, moment: datetime, *, ticker: str) -> dat
 
     A bar so stands from its `observed_at` to a later `superseded_at`; and no forecast rests on what is written now.
     """
-    written = (
-        connection.scalar(select(func.max(column, type_=column.type)).where(column.table.c.ticker == ticker))
+    written = [
+        select(func.max(column)).where(column.table.c.ticker == ticker)
         for column in (
             prices.c.observed_at,
             price_revisions.c.superseded_at,
             corporate_actions.c.observed_at,
             action_revisions.c.superseded_at,
         )
-    )
-    newest = max((at for at in written if at is not None), default=moment)
-    return date_write(connection, later(moment, newest) if newest > moment else moment, ticker=ticker)
+    ]
+    known = read_newest(connection, _select_known({"ticker": ticker}))
+    newest = read_newest(connection, *written) or moment
+    return later(later(moment, newest) if newest > moment else moment, known)
 
 
 def read_latest_moment(connection: Connection) -> datetime | None:
     """Return the latest time of the clock that the store knows of: when a run began, or a model was decided on."""
-    moments = (
-        connection.scalar(select(func.max(column, type_=column.type)))
-        for column in (runs.c.started_at, promotions.c.decided_at)
-    )
-    return max((moment for moment in moments if moment is not None), default=None)
+    return read_newest(connection, select(func.max(runs.c.started_at)), select(func.max(promotions.c.decided_at)))
+
+
+def _select_known(key: Mapping[str, str]) -> Select[tuple[datetime | None]]:
+    return select(func.max(func.coalesce(forecasts.c.known_at, forecasts.c.issued_at))).filter_by(**key)

@@ -47,12 +47,12 @@ class PriceState:
 
 def read_price_state(connection: Connection, ticker: str) -> PriceState:
     """Return the state of the ticker's stored prices."""
-    (bars, observed), (superseded, revised) = (
-        connection.execute(
-            select(func.count(), func.max(column, type_=column.type)).where(column.table.c.ticker == ticker)
-        ).one()
+    counts = [
+        select(value).where(column.table.c.ticker == ticker).scalar_subquery()
         for column in (prices.c.observed_at, price_revisions.c.superseded_at)
-    )
+        for value in (func.count(), func.max(column, type_=column.type))
+    ]
+    bars, observed, superseded, revised = connection.execute(select(*counts)).one()
     newest = max((moment for moment in (observed, revised) if moment is not None), default=None)
     return PriceState(bars=bars, superseded=superseded, newest=newest)
 

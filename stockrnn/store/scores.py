@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, Row, Select, func, select, text
 
+from stockrnn.store.order import read_newest
 from stockrnn.store.schema import backtest_forecasts, backtests, forecasts, missed_nights, prices, runs, scores
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import MissedNight, Score, Target
@@ -76,14 +77,12 @@ def read_past_errors(
 def read_newest_error_date(connection: Connection, *, ticker: str, target: Target, spec: str) -> datetime | None:
     """Return the latest date of all that `read_past_errors` may read of a spec; None where there is nothing."""
     key = {"ticker": ticker, "target": target, "spec": spec}
-    scored, tested = scores.c.scored_at, backtests.c.created_at
     about = [forecasts.c[name] == value for name, value in key.items()]
-    queries = (
-        select(func.max(scored, type_=scored.type)).join_from(scores, forecasts).where(*about),
-        select(func.max(tested, type_=tested.type)).filter_by(**key),
+    return read_newest(
+        connection,
+        select(func.max(scores.c.scored_at)).join_from(scores, forecasts).where(*about),
+        select(func.max(backtests.c.created_at)).filter_by(**key),
     )
-    dates = (connection.scalar(query) for query in queries)
-    return max((moment for moment in dates if moment is not None), default=None)
 
 
 def _select_tested(key: Mapping[str, str]) -> Select[Any]:

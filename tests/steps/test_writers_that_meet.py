@@ -28,6 +28,7 @@ from stockrnn.training.requests import fit_request
 from stockrnn.types import Bars
 
 SECOND = timedelta(seconds=1)
+ALL = pytest.mark.exhaustive
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def assert_replays(job):
     assert [one.differences for one in replay_all(job.engine) if not one.matches] == []
 
 
-@pytest.mark.parametrize("later", [timedelta(0), SECOND, -SECOND])
+@pytest.mark.parametrize("later", [SECOND, *(pytest.param(other, marks=ALL) for other in (timedelta(0), -SECOND))])
 def test_a_model_is_decided_on_once_by_two_runs_and_the_first_decision_stands(make_job, job, meanwhile, later):
     other = make_job(as_of=job.as_of + later)
     calls = meanwhile(retrains, "evaluate_challenger", lambda: retrain_if_due(other))
@@ -127,7 +128,7 @@ def test_a_forecast_rests_on_the_prices_that_stand_as_it_is_written(make_job, jo
     assert_replays(job)
 
 
-@pytest.mark.parametrize("clock", [FRIDAY_EVENING, FRIDAY_EVENING - timedelta(days=9)])
+@pytest.mark.parametrize("clock", [FRIDAY_EVENING - timedelta(days=9), pytest.param(FRIDAY_EVENING, marks=ALL)])
 def test_what_is_written_after_a_forecast_is_dated_after_it_whatever_the_clock_says(make_job, job, clock):
     retrain_if_due(job)
     forecast_next(job)
@@ -171,7 +172,7 @@ def test_a_backtest_is_stored_once(make_job, job, meanwhile):
         assert tuple(rows) == (1, len(done.backtest.forecasts))
 
 
-@pytest.mark.parametrize("apart", [timedelta(0), SECOND])
+@pytest.mark.parametrize("apart", [timedelta(0), pytest.param(SECOND, marks=ALL)])
 def test_forecasts_are_scored_once_by_two_runs_at_the_same_moment_on_postgres(settings, postgres, apart):
     url = SecretStr(postgres.make())
     moved = settings.model_copy(update={"database_url": url})
