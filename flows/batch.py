@@ -10,6 +10,7 @@ from uuid import UUID
 
 from prefect import get_client, runtime
 from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Completed, Failed
 from sqlalchemy import Engine
 
@@ -31,6 +32,8 @@ R = TypeVar("R")
 LOG = logging.getLogger("stockrnn")
 
 _MAX_IN_NAME = 3
+_ANSWER_SECONDS = 10.0
+"""How long a run that lives waits for the server: meanwhile it gives no sign of life."""
 
 
 class _ExplainedFilter(logging.Filter):
@@ -111,7 +114,8 @@ def _find_verdict(flow_run_id: str) -> Verdict | None:
     """Return how the Prefect server has ended a run that lives, as where it heard no sign of life for too long."""
     if not has_server():
         return None
-    with get_client(sync_client=True) as client:
+    once = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})  # it is asked again anyway
+    with once, get_client(sync_client=True, httpx_settings={"timeout": _ANSWER_SECONDS}) as client:
         state = client.read_flow_run(UUID(flow_run_id)).state
     if state is None or not state.is_final():
         return None

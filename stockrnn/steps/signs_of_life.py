@@ -6,14 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from sqlalchemy import Engine
 
-from stockrnn.store.engine import patient, reading, writing
+from stockrnn.store.engine import patient, writing
 from stockrnn.store.runs import State, read_run, write_run_end, write_sign_of_life
 
 LOG = logging.getLogger("stockrnn")
@@ -69,19 +69,21 @@ def giving_signs_of_life(engine: Engine, run_id: str, *, find_verdict: FindVerdi
 
 
 def _give_sign(engine: Engine, run_id: str, find_verdict: FindVerdict) -> str | None:
-    """Write a sign of life; return why the run has to stop, None where nothing says so."""
-    verdict = None
+    """Write a sign of life, then ask; return why the run has to stop, None where nothing says so."""
+    now, store = datetime.now(UTC), patient(engine, seconds=0)
+    try:
+        with writing(store) as connection:
+            if not write_sign_of_life(connection, run_id, seen_at=now):
+                run = read_run(connection, run_id)
+                return None if run is None else run.error or run.state
+    except Exception:  # the next sign may do better
+        LOG.debug("no sign of life could be written", exc_info=True)
     try:
         verdict = find_verdict()
-        now, store = datetime.now(UTC), patient(engine, seconds=0)
-        with writing(store) as connection:
-            if verdict:
-                write_run_end(connection, run_id, state=verdict.state, ended_at=now, error=verdict.reason)
-            elif write_sign_of_life(connection, run_id, seen_at=now):
-                return None
-        with reading(store) as connection:
-            run = read_run(connection, run_id)
-        reason = None if run is None else run.error or run.state
-    except Exception:  # noqa: BLE001  # it is tried again
-        reason = None
-    return verdict.reason if verdict else reason
+    except Exception:  # noqa: BLE001  # whoever does not answer has not ended the run
+        return None
+    if verdict is None:
+        return None
+    with suppress(Exception), writing(store) as connection:
+        write_run_end(connection, run_id, state=verdict.state, ended_at=now, error=verdict.reason)
+    return verdict.reason

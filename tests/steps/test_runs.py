@@ -169,6 +169,26 @@ def test_signs_of_life_are_written_while_the_run_lives_and_no_locked_or_missing_
     assert (ended.state, ended.seen_at > first) == ("completed", True)
 
 
+def test_a_server_that_does_not_answer_delays_no_sign_of_life_and_one_that_fails_stops_no_run(engine, monkeypatch):
+    monkeypatch.setattr(signs_of_life, "SECONDS_BETWEEN", 0.02)
+    asked = []
+
+    def find_verdict():
+        with reading(engine) as connection:
+            asked.append(read_last_run(connection).seen_at)  # the sign was written before
+        raise OSError("no server answers")
+
+    with logged_run(engine, "nightly", now=NOON, find_verdict=find_verdict, **RUN) as log:
+        first = load(engine, log.run_id).seen_at
+        deadline = time.monotonic() + 20
+        while len(asked) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert sorted(set(asked)) == asked
+    assert asked[0] > first
+    assert load(engine, log.run_id).state == "completed"
+
+
 @pytest.fixture
 def stopping(monkeypatch):
     """Let a SIGTERM be an exception."""
