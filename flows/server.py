@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from stockrnn.errors import StockrnnError
 from stockrnn.settings import Settings
 
 _LOGIN_FILE = "login.env"
@@ -37,9 +38,19 @@ def run_server(settings: Settings, *, host: str, port: int) -> NoReturn:
     """Become a Prefect server; whatever of its settings the user has set wins.
 
     Without a login of the user's own, one is made at the first start, in a file that only its owner can read.
+
+    Raises
+    ------
+    StockrnnError
+        The folder of the server can't be made.
     """
     path = login_path(settings)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StockrnnError(
+            f"can't make the server's folder {path.parent}: {error.strerror}; set STOCKRNN_HOME to another"
+        ) from None
     home = Path(os.environ.setdefault("PREFECT_HOME", str(path.parent.resolve())))
     defaults = {
         **_DEFAULTS,

@@ -69,6 +69,16 @@ def test_one_process_serves_all_deployments_and_runs_what_is_started_by_hand(ser
     assert forecasts == [("SIM-A", "live", "2012-04-02")]
 
 
+def test_a_server_that_can_not_keep_its_login_says_so(tmp_path):
+    from flows.server import run_server
+    from stockrnn.errors import StockrnnError
+    from stockrnn.settings import Settings
+
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(StockrnnError, match=r"can't make the server's folder .*; set STOCKRNN_HOME to another"):
+        run_server(Settings(home=tmp_path / "home"), host="127.0.0.1", port=4200)
+
+
 def test_without_a_server_it_says_what_to_do(tmp_path, monkeypatch):
     from stockrnn.cli.serve import serve as command
     from stockrnn.errors import UsageError
