@@ -116,9 +116,9 @@ def log_run_without_work(
 
 
 def _open_if_there(settings: Settings) -> Engine | None:
-    """Open the store, also one that can't be worked on; None where there is no file."""
+    """Open the store, also one that can't be worked on; None where its file is gone or empty."""
     path = find_file(read_url(settings))
-    if path is not None and not path.exists():
+    if path is not None and not (path.exists() and path.stat().st_size):
         return None
     try:
         return open_store(settings, create=False)

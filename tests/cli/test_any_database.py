@@ -99,15 +99,17 @@ def test_any_value_in_any_column_is_answered_in_words(answered, store, examples)
 def _write(path, table, column, value):
     """Write a value as someone with the file could, past every rule of the schema that it allows to switch off."""
     with closing(sqlite3.connect(path)) as connection:
-        for name, *_ in connection.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+        guards = connection.execute("select name, sql from sqlite_master where type = 'trigger'").fetchall()
+        for name, _ in guards:
             connection.execute(f"drop trigger {name}")
         connection.execute("pragma foreign_keys = off")
         connection.execute("pragma ignore_check_constraints = on")
-        last = f"(select max(rowid) from {table})"
         try:
-            connection.execute(f'update or ignore {table} set "{column}" = ? where rowid = {last}', (value,))
+            connection.execute(f'update or ignore {table} set "{column}" = ?', (value,))
         except sqlite3.Error:
             connection.rollback()
+        for _, text in guards:
+            connection.execute(text)
         connection.commit()
 
 

@@ -140,17 +140,3 @@ def test_a_statement_that_was_stopped_is_explained_in_one_line_and_is_no_unreach
     assert "\n" not in str(refused.value)
     assert not isinstance(refused.value, StoreUnreachableError)
     assert read_value(counter) == 0
-
-
-def test_a_writer_that_waits_longer_than_the_database_allows_says_who_holds_it_up(counter):
-    with writing(counter) as connection:
-        name = connection.scalar(text("select current_database()"))
-        connection.execute(text(f"alter database {name} set lock_timeout = '50ms'"))
-    impatient = make_engine(Settings(database_url=SecretStr(counter.url.render_as_string(hide_password=False))))
-    with (
-        writing(counter),
-        pytest.raises(StoreError, match="canceling statement due to lock timeout; another session"),
-        writing(impatient),
-    ):
-        pass
-    impatient.dispose()
