@@ -20,9 +20,10 @@ from pydantic import SecretStr
 from sqlalchemy import inspect
 
 from stockrnn.settings import Settings
-from stockrnn.store.engine import DATABASE_FILE, make_engine, reading
+from stockrnn.store.engine import make_engine, reading
 from stockrnn.store.migrate import open_store
 from stockrnn.store.schema import METADATA
+from stockrnn.store.url import DATABASE_FILE
 
 BY_THE_CLOCK = {"recorded_at", "trained_at", "train_seconds", "updated_at", "created_at", "observed_at", "decided_at"}
 ENDED = {"running": "crashed", "completed": "completed"}

@@ -18,9 +18,10 @@ from stockrnn.steps.run_history import read_run_history
 from stockrnn.steps.run_log import log_run_without_work, logged_run
 from stockrnn.steps.run_process import MAX_SILENCE, explain_death, this_process
 from stockrnn.steps.signs_of_life import Verdict
-from stockrnn.store.engine import DATABASE_FILE, reading, writing
+from stockrnn.store.engine import reading, writing
 from stockrnn.store.migrate import open_store
 from stockrnn.store.runs import RunProcess, read_last_run, read_run, read_running, write_run_end, write_run_start
+from stockrnn.store.url import DATABASE_FILE
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 RUN = {"as_of": FRIDAY_EVENING, "parameters": {"tickers": ["META"]}}
