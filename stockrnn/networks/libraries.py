@@ -1,8 +1,10 @@
 """The versions of the libraries that forecasts depend on."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
+@cache  # a night asks often, and each time a package's whole description would be read
 def library_version(name: str) -> str:
     """Return the version of an installed library.
 
