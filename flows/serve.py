@@ -6,19 +6,42 @@ from typing import Any, cast
 
 import yaml
 from prefect import Flow, serve
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.types.entrypoint import EntrypointType
 
 from flows.automations import create_missing, deployments_folder
+from stockrnn.errors import UsageError
 
 
 def serve_all() -> None:
-    """Register every deployment and run what is due, until the process is stopped; schedules then pause."""
+    """Register every deployment and run what is due, until the process is stopped; schedules then pause.
+
+    Raises
+    ------
+    UsageError
+        The Prefect server does not answer, or wants another login.
+    """
+    asyncio.run(_require_server())
     asyncio.run(create_missing())
     serve(*make_deployments())
+
+
+async def _require_server() -> None:
+    async with get_client() as client:
+        if await client.api_healthcheck():
+            raise UsageError(f"no Prefect server answers at {client.api_url}; start one with 'stockrnn server'")
+        try:
+            await client.read_automations()
+        except PrefectHTTPStatusError as error:
+            raise UsageError(
+                f"the Prefect server at {client.api_url} refuses ({error.response.status_code}); set "
+                "PREFECT_API_AUTH_STRING to its login"
+            ) from None
 
 
 def make_deployments() -> list[RunnerDeployment]:

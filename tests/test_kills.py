@@ -107,7 +107,8 @@ def command(tmp_path):
 
     def run(*words, home, own_api=False, **variables):
         if not own_api:
-            variables["PREFECT_API_URL"] = services.share("prefect_server")["url"]
+            server = services.share("prefect_server")
+            variables |= {"PREFECT_API_URL": server["url"], "PREFECT_API_AUTH_STRING": server["login"]}
         return subprocess.run(
             [sys.executable, "-m", "stockrnn", *words],
             cwd=tmp_path,

@@ -222,9 +222,10 @@ def _run_night(
             # what is wrong with the request is said before Prefect takes its seconds to start
             moment = read_as_of(as_of, simulated=origin.simulated)
             named = read_tickers_option(tickers)
+            chosen_settings, _ = choose_specs(settings, spec, epochs=epochs)
             engine = open_store(settings)
             refuse_read_only(engine)
-            chosen = choose_tickers(choose_specs(settings, spec, epochs=epochs)[0], engine, named, origin)
+            chosen = choose_tickers(chosen_settings, engine, named, origin)
             until_the_end.enter_context(showing_progress())
             until_the_end.enter_context(running_prefect(settings))
         from flows.nightly import run_nightly

@@ -4,7 +4,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
-@cache  # a night asks 30 times per ticker, and each time the package's whole description would be read
+@cache  # a night asks often, and each time a package's whole description would be read
 def library_version(name: str) -> str:
     """Return the version of an installed library.
 

@@ -79,6 +79,30 @@ def test_a_server_that_can_not_keep_its_login_says_so(tmp_path):
         run_server(Settings(home=tmp_path / "home"), host="127.0.0.1", port=4200)
 
 
+@pytest.mark.exhaustive
+def test_a_server_that_is_gone_or_wants_another_login_takes_one_line(server, tmp_path):
+    gone = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    stranger = {"PREFECT_API_AUTH_STRING": "stockrnn:guess"}
+    for wrong, words in (
+        (gone, "error: no Prefect server answers at http://127.0.0.1:9/api/; start one with 'stockrnn server'"),
+        (
+            stranger,
+            f"error: the Prefect server at {server.url}/ refuses (401); set PREFECT_API_AUTH_STRING to its login",
+        ),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "stockrnn", "serve"],
+            cwd=tmp_path,
+            env=server.environment | wrong,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == words
+        assert "Traceback" not in done.stderr
+
+
 def test_without_a_server_it_says_what_to_do(tmp_path, monkeypatch):
     from stockrnn.cli.serve import serve as command
     from stockrnn.errors import UsageError
