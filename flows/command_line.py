@@ -9,6 +9,8 @@ from flows.server import adopt_login
 from flows.temporary_api import TemporaryApi
 from stockrnn.settings import Settings
 
+_ENDED_SECONDS, _STOPPED_SECONDS = 10.0, 1.0
+
 
 @contextmanager
 def running_prefect(settings: Settings) -> Iterator[None]:
@@ -33,8 +35,20 @@ def running_prefect(settings: Settings) -> Iterator[None]:
 
         api.wait(seconds=float(os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"]))
         own = {PREFECT_API_URL: api.url, PREFECT_API_AUTH_STRING: api.auth_string}
-        with temporary_settings(own), without_ui():
-            yield
+        try:
+            with temporary_settings(own), without_ui():
+                yield
+        except BaseException:
+            _send_events(seconds=_STOPPED_SECONDS)
+            raise
+        _send_events(seconds=_ENDED_SECONDS)
         remember_migrated()
     finally:
         api.stop()
+
+
+def _send_events(*, seconds: float) -> None:
+    """Send what Prefect still has to say: once the API is gone, each event would be tried again for seconds."""
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=seconds)
