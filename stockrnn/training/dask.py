@@ -65,7 +65,7 @@ class DaskExecutor:
                 self._cluster = LocalCluster(
                     n_workers=self._workers,
                     threads_per_worker=1,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # a port of its own: another night here may have one, too
                     security=True,  # certificates for this run: who reaches a scheduler makes its workers run code
                 )
             try:

@@ -7,6 +7,9 @@ from contextlib import closing
 import pytest
 from prefect_api import ask, look, wait_for_end
 
+from stockrnn.settings import Settings
+from stockrnn.store.migrate import open_store
+
 NONE_STORED = "0 of 1 tickers done; failed: NOPE: no prices are stored"
 FAILURES = {
     "nightly": ({"tickers": ["NOPE"], "source": "stored"}, NONE_STORED),
@@ -44,8 +47,7 @@ def read(home, statement):
 @pytest.mark.exhaustive
 def test_a_flow_that_fails_as_expected_says_why_in_one_line_without_a_traceback(working, tmp_path):
     (tmp_path / "prune").write_text("no folder")
-    (tmp_path / "backtest").mkdir()
-    sqlite3.connect(tmp_path / "backtest" / "stockrnn.db").close()  # a store that can be opened
+    open_store(Settings(home=tmp_path / "backtest")).dispose()  # a flow that fails so early makes none
     begun = {flow: start(working, flow, parameters, tmp_path / flow) for flow, (parameters, _) in FAILURES.items()}
     for flow, (_, words) in FAILURES.items():
         run = wait_for_end(working, begun[flow])
