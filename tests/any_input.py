@@ -48,9 +48,12 @@ any_number = (
 )
 
 
-def feeding(few: int, many: int) -> pytest.MarkDecorator:
-    """Feed a test so many examples, and many more where all tests are run; EXAMPLES=10 makes it ten times as many."""
-    return pytest.mark.parametrize(
-        "examples",
-        [pytest.param(few * _MORE, id="few"), pytest.param(many * _MORE, id="many", marks=pytest.mark.exhaustive)],
-    )
+def feeding(few: int | None, many: int) -> pytest.MarkDecorator:
+    """Feed a test so many examples, and many more where all tests are run; EXAMPLES=10 makes it ten times as many.
+
+    `few` is None where even a few take seconds: then it is fed where all tests are run alone.
+    """
+    counts = [pytest.param(many * _MORE, id="many", marks=pytest.mark.exhaustive)]
+    if few is not None:
+        counts.append(pytest.param(few * _MORE, id="few"))
+    return pytest.mark.parametrize("examples", counts)

@@ -73,7 +73,7 @@ def _arguments(before, text):
     return [*before[:-1], before[-1] + text] if before[-1].endswith("=") else [*before, text]
 
 
-@feeding(15, 60)
+@feeding(None, 60)
 def test_any_text_as_any_option_is_answered_in_words(answered, market, examples):
     market.trade("2012-03-30", "SIM-FAT")
     Path("good.csv").write_text(f"Date,Open,High,Low,Close,Adj Close,Volume\n{ROWS}")

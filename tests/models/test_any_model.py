@@ -123,7 +123,7 @@ def test_the_models_of_these_tests_forecast(trained):
     assert compute_forecast(trained, BARS, ERRORS, target="open", days_ahead=1) is not None
 
 
-@feeding(15, 100)
+@feeding(None, 100)
 def test_a_config_changed_anywhere_forecasts_or_is_said_to_be_damaged(trained, examples):
     places = [path for path in _places(trained.config) if path[0] != "spec"]
 
@@ -141,7 +141,7 @@ def test_a_config_that_is_none_is_said_to_be_damaged(trained, config):
     assert not _forecasts(replace(trained, config=config))
 
 
-@feeding(15, 100)
+@feeding(None, 100)
 def test_weights_changed_anywhere_forecast_or_are_said_to_be_damaged_though_their_checksum_fits(trained, examples):
     packed = trained.weights
 
