@@ -56,8 +56,6 @@ def copy_store(source: Engine, target: Engine) -> list[CopiedTable]:
         The target holds rows, or what is read back differs; nothing was copied.
     """
     with reading(source) as old, writing(target) as new:
-        if old.dialect.name == "postgresql":  # all tables as they are at one moment, as in SQLite
-            old.execution_options(isolation_level="REPEATABLE READ")
         migrate(new)
         _require_empty(new)
         remove_guards(new)
