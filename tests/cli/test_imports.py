@@ -1,8 +1,8 @@
 """What a command may cost before it does anything: measured in a new process."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -39,9 +39,13 @@ def test_commands_that_train_nothing_do_not_pay_for_training(price_file, cli, wo
 
 
 def test_help_answers_within_a_second():
+    def spent():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)  # whatever else the machine does
+        return used.ru_utime + used.ru_stime
+
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = spent()
         subprocess.run([sys.executable, "-m", "stockrnn", "--help"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(spent() - before)
     assert min(seconds) < 1
