@@ -66,20 +66,9 @@ def read(folder, statement):
         return connection.execute(statement).fetchall()
 
 
-ALL = pytest.mark.exhaustive
-
-
-@pytest.mark.parametrize(
-    ("number", "code", "runner"),
-    [
-        pytest.param(signal.SIGINT, 130, "processes", marks=ALL),
-        pytest.param(signal.SIGINT, 130, "single", marks=ALL),
-        pytest.param(signal.SIGTERM, 143, "processes", marks=ALL),
-        (signal.SIGTERM, 143, "single"),
-        pytest.param(signal.SIGKILL, -9, "processes", marks=ALL),
-        pytest.param(signal.SIGKILL, -9, "single", marks=ALL),
-    ],
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("runner", ["processes", "single"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(tmp_path, runner, number, code):
     mark = uuid.uuid4().hex
     (tmp_path / "stockrnn.toml").write_text(ENDLESS)

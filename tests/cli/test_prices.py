@@ -85,6 +85,7 @@ def test_an_outage_is_said_once_and_what_to_do(cli, yahoo):
     assert stored() == []
 
 
+@pytest.mark.exhaustive
 def test_without_a_network_it_says_so_within_thirty_seconds(tmp_path):
     """Everything leaves through a proxy that is not there."""
     environment = os.environ | dict.fromkeys(("https_proxy", "HTTPS_PROXY", "http_proxy"), "http://127.0.0.1:9")

@@ -70,6 +70,7 @@ def test_a_walk_prints_a_block_a_ticker_and_one_verdict_and_goes_on_where_it_was
     assert market.sql("select * from backtests order by backtest_id") == stored
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_ticker_with_too_short_a_history_is_named_and_the_other_one_is_done(cli, market, tmp_path):
     market.trade("2012-02-29")

@@ -20,6 +20,8 @@ from stockrnn.store.queries import get_query, list_queries, run_query
 from stockrnn.store.schema import METADATA
 from stockrnn.types import Action, Bars, PriceIssue, Span
 
+pytestmark = pytest.mark.exhaustive
+
 TICKERS = ("SIM-WALK", "SIM-FAT")
 NIGHTS = NEW_YORK.sessions(date(2024, 2, 23), date(2024, 3, 8))
 MISSED = (7, 8)

@@ -79,6 +79,7 @@ def test_a_later_model_is_not_used_for_an_earlier_cutoff(make_job, job):
     assert retrain_if_due(job).reason == "no model yet"
 
 
+@pytest.mark.exhaustive
 def test_a_stored_model_predicts_the_same_numbers_in_a_new_process(job, settings):
     model = retrain_if_due(job).model
     window = np.linspace(90, 110, 5).reshape(1, 5, 1)
