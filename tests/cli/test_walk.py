@@ -136,6 +136,7 @@ def tested(market):
     return market
 
 
+@pytest.mark.exhaustive
 def test_a_report_names_its_pictures_and_draws_the_same_ones_again(cli, tested):
     first = cli("report", *BOTH)
     paths = [tested.settings.reports / name for name in ("SIM-FAT.png", "SIM-WALK.png", "leaderboard.png")]
@@ -150,6 +151,7 @@ def test_a_report_names_its_pictures_and_draws_the_same_ones_again(cli, tested):
     assert [path.read_bytes() for path in paths] == drawn
 
 
+@pytest.mark.exhaustive
 def test_the_leaderboard_is_over_all_tickers_whichever_are_named(cli, tested):
     board = tested.settings.reports / "leaderboard.png"
     assert cli("report", *BOTH).code == 0

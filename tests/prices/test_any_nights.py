@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from nights import Batch, list_simulated, night, read_all
@@ -118,6 +119,7 @@ def spoil(yahoo: FakeYahoo, sessions: pd.DatetimeIndex, position: int, flaw: str
         yahoo.disturb("META", day, until=until, **values[flaw])
 
 
+@pytest.mark.exhaustive
 @given(nights=NIGHTS.map(without_nonsense))
 @example(nights=[Night(action=("split", 4.0, 2), bar=("hide", 2)), Night(action=("dividend", 20, 0)), Night()])
 @example(nights=[Night(answer="503"), Night(action=("split", 0.1, 0), answer="asleep"), Night(correction=(3, 1.05))])
