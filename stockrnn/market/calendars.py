@@ -13,6 +13,7 @@ import pandas as pd
 from exchange_calendars.errors import InvalidCalendarName
 
 from stockrnn.errors import UnknownCalendarError, UsageError
+from stockrnn.types import CONTINUOUS_CALENDARS
 
 _FIRST = pd.Timestamp("1960-01-01")
 
@@ -34,6 +35,11 @@ class Calendar:
     name: str
     timezone: str
     table: pd.DataFrame
+
+    @property
+    def is_continuous(self) -> bool:
+        """Whether its next session opens as the last one ends, as around the clock."""
+        return self.name in CONTINUOUS_CALENDARS
 
     def sessions(self, first: date, last: date) -> pd.DatetimeIndex:
         """Return all sessions from `first` to `last`, both included."""

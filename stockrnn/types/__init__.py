@@ -20,6 +20,8 @@ from stockrnn.types.records import (
 )
 from stockrnn.types.words import (
     BAR_COLUMNS,
+    CONTINUOUS_CALENDARS,
+    CONTINUOUS_HOURS,
     MAX_EPOCHS,
     MAX_PROCESSES,
     PRICE_COLUMNS,
@@ -57,6 +59,8 @@ __all__ = [
     "BACKTEST_COLUMNS",
     "BAR_COLUMNS",
     "BASELINES",
+    "CONTINUOUS_CALENDARS",
+    "CONTINUOUS_HOURS",
     "ERROR_COLUMNS",
     "INTERVAL_COLUMNS",
     "MAX_EPOCHS",

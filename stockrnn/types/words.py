@@ -23,6 +23,11 @@ Dated = TypeVar("Dated", date, datetime)
 PRICE_COLUMNS: tuple[str, ...] = ("open", "high", "low", "close", "adj_close")
 BAR_COLUMNS: tuple[str, ...] = (*PRICE_COLUMNS, "volume")
 
+CONTINUOUS_CALENDARS = ("24/7", "24/5", "CMES", "us_futures")
+"""Those whose next session opens as the last one ends, weekends and holidays apart: crypto, currencies, futures."""
+CONTINUOUS_HOURS = 12
+"""On them a forecast of `close` is never live later than so long after its session opened."""
+
 _MAX_TICKER_LENGTH = 32
 _TICKER = re.compile(r"\^?[A-Z0-9](?:[A-Z0-9&_=-]|\.(?=[A-Z0-9]))*")
 _ISIN = re.compile(r"[A-Z]{2}[A-Z0-9]{9}[0-9]")
