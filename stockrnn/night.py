@@ -22,6 +22,7 @@ from stockrnn.steps.describe import describe_backtested, describe_issued, descri
 from stockrnn.steps.failures import group_failures, keeping_failures, summarize
 from stockrnn.steps.feed import Feed, open_feed, update_prices
 from stockrnn.steps.forecast import Issued, forecast_next
+from stockrnn.steps.liveness import explain_late_night
 from stockrnn.steps.model_monitoring import monitor_models
 from stockrnn.steps.planning import Plan, PlannedTrainings, begin_trainings
 from stockrnn.steps.report import write_leaderboard, write_report
@@ -85,7 +86,7 @@ class Night:
     Attributes
     ----------
     notes
-        What is to be said of the models in use.
+        What is to be said of when it was run, and of the models in use.
     """
 
     as_of: datetime
@@ -176,13 +177,19 @@ def run_night(
         as_of=run.as_of,
         outcomes=tuple(outcomes),
         leaderboard=steps.draw_leaderboard(),
-        notes=monitor_models(
-            run.settings,
-            run.engine,
-            as_of=run.moment(simulated=source.simulated),
-            simulated=source.simulated,
-        ),
+        notes=_make_notes(run, outcomes, source),
     )
+
+
+def _make_notes(run: Run, outcomes: Sequence[Outcome], source: Source) -> tuple[str, ...]:
+    """Say what is to be said of when the night was run, and of the models in use."""
+    monitored = monitor_models(
+        run.settings,
+        run.engine,
+        as_of=run.moment(simulated=source.simulated),
+        simulated=source.simulated,
+    )
+    return explain_late_night(run, [one.forecast for one in outcomes if one.forecast]) + monitored
 
 
 def _update_all(run: Run, tickers: Sequence[str], source: Source, run_step: RunStep) -> dict[str, str]:

@@ -26,7 +26,8 @@ def make_forecast(**changes):
         "kind": "hindcast", "target_session": SESSION, "target_opens_at": OPEN, "model_id": "m", "issued_at": ISSUED,
         "predicted": 1.0, "naive": 1.0, "last_close": 1.0, "drift": 1.0, "moving_average": 1.0, "window_sha256": "w",
     }  # fmt: skip
-    return Forecast(**(values | changes))
+    values |= changes
+    return Forecast(**({"live_until": values["target_opens_at"]} | values))
 
 
 def fill(engine):
@@ -90,4 +91,5 @@ def late_forecast(**changes):
         "model_id": "'m'", "issued_at": "'2024-01-04 22:00:00.000000'", "predicted": "1", "naive": "1",
         "last_close": "1", "drift": "1", "moving_average": "1", "window_sha256": "'w'",
     } | changes  # fmt: skip
+    values = {"live_until": values["target_opens_at"]} | values
     return f"insert into forecasts ({', '.join(values)}) values ({', '.join(values.values())})"

@@ -16,6 +16,7 @@ select
     forecasts.cutoff,
     forecasts.target_session,
     forecasts.target_opens_at,
+    forecasts.live_until,
     forecasts.issued_at,
     forecasts.recorded_at,
     forecasts.predicted,

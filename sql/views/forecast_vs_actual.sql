@@ -1,5 +1,6 @@
 -- One row per forecast whose session is stored, beside the actual price, all in the shares of today.
 -- basis: what a price of the forecast's time is multiplied by, 0.25 after a split of 4 for 1 since then.
+-- hours_after_open: how long after its session's opening it was issued, in hours; negative: before it.
 -- error: forecast minus actual, in quote currency; that of last_close is on another scale for adj_close.
 with standing as (
     select
@@ -11,6 +12,7 @@ with standing as (
         forecasts.cutoff,
         forecasts.target_session,
         forecasts.issued_at,
+        (julianday(forecasts.issued_at) - julianday(forecasts.target_opens_at)) * 24 as hours_after_open,
         forecasts.predicted,
         forecasts.naive,
         forecasts.last_close,
@@ -75,5 +77,6 @@ select
     standing.lower_95 * standing.basis as lower_95,
     standing.upper_95 * standing.basis as upper_95,
     standing.issued_at,
+    standing.hours_after_open,
     standing.forecast_id
 from standing

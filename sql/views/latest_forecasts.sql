@@ -1,4 +1,5 @@
 -- One row per ticker, target and spec: its newest forecast, with naive and the last close beside it.
+-- hours_after_open: how long after its session's opening it was issued, in hours; negative: before it.
 with ranked as (
     select
         forecasts.ticker,
@@ -7,6 +8,7 @@ with ranked as (
         forecasts.cutoff,
         forecasts.target_session,
         forecasts.target_opens_at,
+        (julianday(forecasts.issued_at) - julianday(forecasts.target_opens_at)) * 24 as hours_after_open,
         forecasts.kind,
         forecasts.predicted,
         forecasts.naive,
@@ -41,6 +43,7 @@ select
     ranked.lower_95,
     ranked.upper_95,
     ranked.issued_at,
+    ranked.hours_after_open,
     ranked.model_id,
     ranked.forecast_id
 from ranked

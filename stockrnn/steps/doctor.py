@@ -17,6 +17,7 @@ from stockrnn.models.registry import nightly_specs, read_specs
 from stockrnn.settings import Settings
 from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 from stockrnn.sources.source import Source
+from stockrnn.steps.liveness import explain_never_live
 from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
 from stockrnn.store.folder import find_open
@@ -104,6 +105,9 @@ def _look_at_calendars(settings: Settings, engine: Engine, now: datetime) -> tup
     with reading(engine) as connection:
         tickers = settings.tickers or read_tickers(connection, simulated=False)
         found = [find_calendar(connection, settings, one, as_of=now) for one in tickers]
+    never = [explain_never_live(one, calendar, settings.target) for one, calendar in zip(tickers, found, strict=True)]
+    if any(never):
+        return "warning", "; ".join(filter(None, never))
     following = sorted({f"{calendar.name} {calendar.next_to_open(now)}" for calendar in found})
     return "ok", f"{len(tickers)} tickers; next sessions: {', '.join(following) or '-'}"
 

@@ -1,5 +1,6 @@
 """One ticker's update from a source: fetch, check, compare, and store all of it or nothing."""
 
+import logging
 import math
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,6 +16,7 @@ from stockrnn.market.calendars import Calendar, calendar_at
 from stockrnn.market.revisions import compare_bars
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.sources.source import Fetch, Source
+from stockrnn.steps.liveness import explain_never_live
 from stockrnn.steps.run import Job
 from stockrnn.store.actions import differ, read_actions, write_actions
 from stockrnn.store.engine import reading, writing
@@ -28,6 +30,8 @@ from stockrnn.store.instruments import (
 )
 from stockrnn.store.prices import Written, read_bars, require_same_market, write_bars
 from stockrnn.types import BAR_COLUMNS, Action, Bars, Download, PriceIssue, Span
+
+LOG = logging.getLogger("stockrnn")
 
 OVERLAP_SESSIONS = 10
 _ISSUE_SESSIONS = 60
@@ -113,7 +117,17 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
         if written is not None:
             return written
     whole = _Request(update=update, span=_whole_span(update), whole=True, forced=full)
-    return _store(whole, _fetch(whole, fetch)) or _NOTHING
+    written = _store(whole, _fetch(whole, fetch)) or _NOTHING
+    if update.stored is None:
+        _greet(update)
+    return written
+
+
+def _greet(update: _Update) -> None:
+    """Say of a ticker that is new what its user would wait for in vain."""
+    never = explain_never_live(update.job.ticker, update.calendar, update.job.target)
+    if never:
+        LOG.warning("%s", never)
 
 
 def _look_up(job: Job, source: Source) -> _Update:

@@ -61,6 +61,7 @@ class _Slot:
     cutoff: date
     target_session: date
     opens_at: datetime
+    live_until: datetime
     kind: Kind
     issued_at: datetime
     prices: PriceState
@@ -111,9 +112,9 @@ def _read_standing(connection: Connection, job: Job, slot: _Slot) -> Forecast | 
     return read_forecast(connection, **key, cutoff=slot.cutoff, kind=slot.kind)
 
 
-def decide_kind(*, as_of: datetime, clock: datetime, opens_at: datetime) -> Kind:
-    """Return `live` only if neither the run's time nor the clock has reached the target session's open."""
-    return "live" if max(as_of, clock) < opens_at else "hindcast"
+def decide_kind(*, as_of: datetime, clock: datetime, live_until: datetime) -> Kind:
+    """Return `live` only if neither the run's time nor the clock has reached `live_until`."""
+    return "live" if max(as_of, clock) < live_until else "hindcast"
 
 
 def _find_slot(connection: Connection, job: Job) -> _Slot:
@@ -123,8 +124,8 @@ def _find_slot(connection: Connection, job: Job) -> _Slot:
         state = job.history.state
     history = job.history
     session = history.calendar.next_session(history.cutoff)
-    opens_at = history.calendar.opens_at(session)
-    # the database stamps the row, so its clock has to agree that the session has not opened
+    live_until = history.live_until(job.target, cutoff=history.cutoff)
+    # the database stamps the row, so its clock has to agree that it can still be live
     clock = history.clock if history.simulated else max(job.now, read_clock(connection))
     key: dict[str, Any] = {"ticker": job.ticker, "target": job.target, "spec": job.spec_name}
     dates = (job.clock, state.newest, read_newest_error_date(connection, **key))
@@ -132,8 +133,9 @@ def _find_slot(connection: Connection, job: Job) -> _Slot:
     return _Slot(
         cutoff=history.cutoff,
         target_session=session,
-        opens_at=opens_at,
-        kind=decide_kind(as_of=history.as_of, clock=clock, opens_at=opens_at),
+        opens_at=history.calendar.opens_at(session),
+        live_until=live_until,
+        kind=decide_kind(as_of=history.as_of, clock=clock, live_until=live_until),
         issued_at=job.clock,
         prices=state,
         model_id=read_champion_id(connection, job.scope, cutoff=history.cutoff, before=history.decided_before),
@@ -160,6 +162,7 @@ def _issue(job: Job, model: Model, slot: _Slot) -> Forecast:
         kind=slot.kind,
         target_session=slot.target_session,
         target_opens_at=slot.opens_at,
+        live_until=slot.live_until,
         model_id=model.model_id,
         issued_at=slot.issued_at,
         known_at=slot.known_at if slot.known_at > slot.issued_at else None,

@@ -1,5 +1,6 @@
 """Prices in from files that the user names."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +14,13 @@ from stockrnn.market.calendars import Calendar, calendar_at
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.settings import Settings
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
+from stockrnn.steps.liveness import explain_never_live
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import read_calendar_name
 from stockrnn.store.prices import Written, write_bars
 from stockrnn.types import Bars
+
+LOG = logging.getLogger("stockrnn")
 
 _OHLC = ["open", "high", "low", "close"]
 
@@ -51,6 +55,9 @@ def import_prices(
     spans = [day.date() for bars in checked for day in bars.frame.index[[0, -1]]]
     quarantined = pd.DatetimeIndex([issue.session for bars in checked for issue in bars.issues]).as_unit("ns")
     expected = [None] * (len(files) - 1) + [sessions.sessions(min(spans), max(spans)).difference(quarantined)]
+    never = explain_never_live(ticker, sessions, settings.target)
+    if stored is None and never:
+        LOG.warning("%s", never)
     with writing(engine) as connection:
         return [
             write_bars(

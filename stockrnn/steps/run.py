@@ -16,6 +16,7 @@ from stockrnn.errors import (
     UnknownTickerError,
 )
 from stockrnn.market.calendars import Calendar, calendar_at
+from stockrnn.market.live import live_until
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.models.registry import read_specs
 from stockrnn.models.spec import Spec
@@ -49,6 +50,8 @@ class History:
         Of all stored prices, as these were read.
     as_of, clock
         The run's moment for this ticker, and the ticker's own time: that of the clock, or of the simulated market.
+    settle_hours
+        How long after a session's close its bar is final.
     sessions_behind
         Sessions later than the cutoff whose bars should be there at `as_of`: 0 when up to date.
     simulated
@@ -62,6 +65,7 @@ class History:
     clock: datetime
     calendar: Calendar
     currency: str | None
+    settle_hours: float
     sessions_behind: int
     simulated: bool
 
@@ -81,6 +85,12 @@ class History:
         if self.calendar.last_closed(self.clock) == last:
             return None
         return self.calendar.closes_at(self.calendar.next_session(last))
+
+    def live_until(self, target: Target, *, cutoff: date) -> datetime:
+        """Return the moment before which a forecast from `cutoff` counts as live; see `market.live`."""
+        session = self.calendar.next_session(cutoff)
+        settle_hours = self.settle_hours
+        return live_until(self.calendar, cutoff=cutoff, session=session, target=target, settle_hours=settle_hours)
 
     def values(self, target: Target) -> pd.Series:
         """Return the target's values, index `session`, no NaN; `MissingTargetError` where some are missing."""
@@ -176,7 +186,8 @@ class Run:
         if known.empty:
             raise NotEnoughHistoryError(ticker, found=0, needed=1, through=last_closed)
         # the simulated market has its figures at the close
-        settled = calendar.last_settled(as_of, settle_hours=0 if simulated else self.settings.settle_hours)
+        settle_hours = 0.0 if simulated else self.settings.settle_hours
+        settled = calendar.last_settled(as_of, settle_hours=settle_hours)
         behind = calendar.sessions(pd.Timestamp(known.index[-1]).date(), settled)
         return History(
             ticker=ticker,
@@ -187,6 +198,7 @@ class Run:
             clock=max(as_of, seen or as_of) if simulated else self.now,
             calendar=calendar,
             currency=instrument.currency if instrument else None,
+            settle_hours=settle_hours,
             sessions_behind=max(len(behind) - 1, 0),
             simulated=simulated,
         )

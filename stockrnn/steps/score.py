@@ -101,10 +101,11 @@ def _find_missed(connection: Connection, job: Job, history: History, clock: date
     missing = [session for session in (pd.Timestamp(moment).date() for moment in closed) if session not in noted]
     found = []
     for session in missing:
-        cutoff, opens_at = calendar.session_offset(session, -1), calendar.opens_at(session)
-        if not has_bar_by(connection, job.ticker, cutoff, opens_at):
+        cutoff = calendar.session_offset(session, -1)
+        too_late = history.live_until(job.target, cutoff=cutoff)
+        if not has_bar_by(connection, job.ticker, cutoff, too_late):
             reason = f"the bar of {cutoff} was not stored before the open"
-        elif has_run_between(connection, calendar.closes_at(cutoff), opens_at, simulated=history.simulated):
+        elif has_run_between(connection, calendar.closes_at(cutoff), too_late, simulated=history.simulated):
             reason = "a run was made and issued no forecast"
         else:
             reason = "no run was made"

@@ -1,7 +1,7 @@
 """How the batch is doing: freshness, last run, next session, missed nights, the live record in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,12 +10,14 @@ from sqlalchemy import Connection, Engine
 from stockrnn.errors import UnknownCalendarError
 from stockrnn.evaluation.standings import compare_with_benchmarks
 from stockrnn.evaluation.verdicts import Verdict
+from stockrnn.market.live import can_be_live
 from stockrnn.settings import Settings
+from stockrnn.steps.liveness import LATE_NIGHTS, describe_late
 from stockrnn.steps.model_monitoring import monitor_models
 from stockrnn.steps.run import find_calendar
 from stockrnn.steps.run_history import RunHistory, read_run_history
 from stockrnn.store.engine import reading
-from stockrnn.store.forecasts import read_last_cutoff
+from stockrnn.store.forecasts import are_late, read_last_cutoff
 from stockrnn.store.instruments import read_inactive_tickers, read_simulated_time, read_span, read_tickers
 from stockrnn.store.record import read_live_record
 
@@ -38,6 +40,8 @@ class TickerStatus:
         What the settings' spec proved live in its last `LIVE_SESSIONS` scored sessions.
     problem
         Why its calendar is not known, and what to do; None where it is.
+    late
+        Its forecasts of late were all hindcasts, though they could have been live.
     """
 
     ticker: str
@@ -47,6 +51,7 @@ class TickerStatus:
     missed: int
     live: Verdict
     problem: str | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,8 @@ class Status:
         """What someone should look at, in words; empty when all is well."""
         problems = list(self.runs.problems)
         problems += [ticker.problem for ticker in self.tickers if ticker.problem]
+        late = [ticker.ticker for ticker in self.tickers if ticker.late]
+        problems += [f"the last {LATE_NIGHTS} nights gave no live forecast: {describe_late(late)}"] if late else []
         problems += [_describe_missed(ticker) for ticker in self.tickers if ticker.missed]
         return tuple(problems)
 
@@ -85,7 +92,10 @@ def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
         left_out = {*invented, *read_inactive_tickers(connection)}
         tickers = [
             *_look_at(connection, settings, [ticker for ticker in real if ticker not in left_out], now),
-            *_look_at(connection, settings, invented, simulated_now),
+            *(
+                replace(one, late=False)  # whoever simulates the past gets hindcasts
+                for one in _look_at(connection, settings, invented, simulated_now)
+            ),
         ]
     warnings = monitor_models(settings, engine, as_of=now, simulated=False)
     if invented:
@@ -115,7 +125,10 @@ def _look_at_one(
     except UnknownCalendarError as error:
         return TickerStatus(**known, next_session=None, missed=0, problem=str(error))
     missed = len(calendar.sessions(last_cutoff, calendar.last_closed(due))) - 1 if last_cutoff else 1
-    return TickerStatus(**known, next_session=calendar.next_to_open(now), missed=max(missed, 0))
+    late = can_be_live(calendar, settings.target) and are_late(
+        connection, ticker=ticker, target=settings.target, nights=LATE_NIGHTS
+    )
+    return TickerStatus(**known, next_session=calendar.next_to_open(now), missed=max(missed, 0), late=late)
 
 
 def _describe_missed(ticker: TickerStatus) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields
 from datetime import date, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from stockrnn.store.schema import UtcDateTime, forecasts
 from stockrnn.types import Forecast, Kind, Target
@@ -69,6 +69,24 @@ def read_latest_forecast(
     )
     row = connection.execute(query).mappings().one_or_none()
     return Forecast(**row) if row else None
+
+
+def are_late(connection: Connection, *, ticker: str, target: Target, nights: int) -> bool:
+    """Whether none of the forecasts of the newest cutoffs, `nights` of them, is live, issued on as many days.
+
+    Hindcasts of one day are those of somebody who asked for the past.
+    """
+    live = func.sum(case((forecasts.c.kind == "live", 1), else_=0))
+    issued = func.min(forecasts.c.issued_at, type_=forecasts.c.issued_at.type)
+    query = (
+        select(live, issued)
+        .where(forecasts.c.ticker == ticker, forecasts.c.target == target)
+        .group_by(forecasts.c.cutoff)
+        .order_by(forecasts.c.cutoff.desc())
+        .limit(nights)
+    )
+    rows = connection.execute(query).all()
+    return not any(row[0] for row in rows) and len({row[1].date() for row in rows}) == nights
 
 
 def read_last_cutoff(connection: Connection, ticker: str) -> date | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from stockrnn.store.schema import METADATA, instruments
+from stockrnn.types import CONTINUOUS_CALENDARS, CONTINUOUS_HOURS
 
 GUARDED: Mapping[str, str] = {
     "forecasts": "a forecast stands as it was issued",
@@ -25,18 +26,27 @@ Dates are the exchange's: time zones reach from UTC+14 to UTC-12. Of the 71 cale
 opens 3 hours before (Wellington), the latest 16 hours after (Sao Paulo).
 """
 
-LATE = "a live forecast has to be recorded before its target session opens; later ones are hindcasts"
+LATE = "a live forecast has to be recorded before its target session opens (live_until); later ones are hindcasts"
 BAR_STORED = (
     "a live forecast has to be recorded before the bar of its target session is stored; later ones are hindcasts"
 )
 TIMES = (
-    "cutoff, target_session, target_opens_at and issued_at have to be readable, and a session opens at most "
-    f"{HOURS_BEFORE} hours before and less than {HOURS_AFTER} after its date begins in UTC"
+    "cutoff, target_session, target_opens_at, live_until and issued_at have to be readable, and a session opens at "
+    f"most {HOURS_BEFORE} hours before and less than {HOURS_AFTER} after its date begins in UTC"
+)
+LIVE_UNTIL = (
+    "live_until is target_opens_at, but for a close on a market whose next session opens as the last one ends: there "
+    f"at most {CONTINUOUS_HOURS} hours later"
 )
 CLOCK = "recorded_at is the clock of the database: leave it out"
 MARKET = "instruments can not be rewritten: whether a ticker is real or simulated stands"
 IN_USE = "instruments can not be rewritten: the record names this ticker"
 SOURCE = "prices of a real ticker never come from the simulated market, nor the other way round"
+
+
+def is_continuous(calendar: str) -> str:
+    """Return an SQL condition: whether the calendar that an expression names is that of a continuous market."""
+    return f"{calendar} in ({', '.join(repr(name) for name in CONTINUOUS_CALENDARS)})"
 
 
 def naming_tickers() -> list[str]:

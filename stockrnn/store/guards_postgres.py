@@ -13,12 +13,15 @@ from stockrnn.store.guarded import (
     HOURS_BEFORE,
     IN_USE,
     LATE,
+    LIVE_UNTIL,
     MARKET,
     PREFIX,
     SOURCE,
     TIMES,
+    is_continuous,
     naming_tickers,
 )
+from stockrnn.types import CONTINUOUS_HOURS
 
 _FUNCTION = "returns trigger language plpgsql set search_path = pg_catalog, pg_temp as"
 _CHANGED = "(old.ticker is distinct from new.ticker or old.market is distinct from new.market)"
@@ -86,6 +89,7 @@ def read_triggers(connection: Connection, *, working: bool = False) -> dict[str,
 
 
 def _check_forecast(schema: str) -> str:
+    calendar = f"(select instruments.calendar from {schema}.instruments where instruments.ticker = new.ticker)"
     return f"""
     new.recorded_at := clock_timestamp();
     if new.cutoff < date '0001-01-01' or new.target_session > date '9999-12-30'
@@ -94,10 +98,14 @@ def _check_forecast(schema: str) -> str:
         or new.target_opens_at at time zone 'UTC' < new.target_session - interval '{HOURS_BEFORE} hours'
         or new.target_opens_at at time zone 'UTC' >= new.target_session + interval '{HOURS_AFTER} hours'
     then raise exception '{TIMES}'; end if;
+    if new.live_until is distinct from new.target_opens_at and not coalesce(
+        new.target = 'close' and {is_continuous(calendar)} and new.live_until > new.target_opens_at
+        and new.live_until <= new.target_opens_at + interval '{CONTINUOUS_HOURS} hours', false)
+    then raise exception '{LIVE_UNTIL}'; end if;
     if new.kind = 'live' and (
         select instruments.market from {schema}.instruments where instruments.ticker = new.ticker
     ) is distinct from 'simulated' then
-        if new.recorded_at >= new.target_opens_at then raise exception '{LATE}'; end if;
+        if new.recorded_at >= new.live_until then raise exception '{LATE}'; end if;
         if exists (
             select 1 from {schema}.prices
             where prices.ticker = new.ticker and prices.session = new.target_session

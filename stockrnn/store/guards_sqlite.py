@@ -16,16 +16,20 @@ from stockrnn.store.guarded import (
     HOURS_BEFORE,
     IN_USE,
     LATE,
+    LIVE_UNTIL,
     MARKET,
     PREFIX,
     SOURCE,
     TIMES,
+    is_continuous,
     naming_tickers,
 )
 from stockrnn.store.schema import METADATA
+from stockrnn.types import CONTINUOUS_HOURS
 
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _CLOCK = "[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]"
+_CALENDAR = "(select instruments.calendar from instruments where instruments.ticker = new.ticker)"
 _MARKET = "(select instruments.market from instruments where instruments.ticker = new.ticker)"
 
 
@@ -90,10 +94,11 @@ def _equal(key: Sequence[str]) -> str:
 def _check_forecasts() -> list[tuple[str, list[str]]]:
     insert, real = "insert on forecasts", f"new.kind = 'live' and {_MARKET} is not 'simulated'"
     stored = "select 1 from prices where prices.ticker = new.ticker and prices.session = new.target_session"
-    after = "julianday(current_timestamp) >= julianday(new.target_opens_at)"
+    after = "julianday(current_timestamp) >= julianday(new.live_until)"
     return [
         _trigger("forecasts_clock", insert, "new.recorded_at is not current_timestamp", CLOCK),
         _trigger("forecasts_times", insert, f"({_readable()}) is not 1", TIMES),
+        _trigger("forecasts_live_until", insert, f"({_live_until()}) is not 1", LIVE_UNTIL),
         _trigger("forecasts_late", insert, f"{real} and ({after}) is not 0", LATE),
         _trigger("forecasts_bar", insert, f"{real} and exists ({stored})", BAR_STORED),
     ]
@@ -101,7 +106,7 @@ def _check_forecasts() -> list[tuple[str, list[str]]]:
 
 def _readable() -> str:
     """Return a condition on the times: texts as SQLAlchemy writes them, of days that exist, which fit each other."""
-    times = ("new.target_opens_at", "new.issued_at")
+    times = ("new.target_opens_at", "new.live_until", "new.issued_at")
     return " and ".join(
         [
             *(_is_day(day, of=day, length=10) for day in ("new.cutoff", "new.target_session")),
@@ -113,6 +118,15 @@ def _readable() -> str:
             f"new.target_opens_at >= datetime(new.target_session, '-{HOURS_BEFORE} hours')",
             f"new.target_opens_at < datetime(new.target_session, '+{HOURS_AFTER} hours')",
         ]
+    )
+
+
+def _live_until() -> str:
+    """Return a condition on `live_until`, a readable time: the opening, or later where a market never closes."""
+    latest = f"datetime(new.target_opens_at, '+{CONTINUOUS_HOURS} hours')"
+    later = f"new.live_until > new.target_opens_at and substr(new.live_until, 1, 19) <= {latest}"
+    return (
+        f"new.live_until = new.target_opens_at or (new.target is 'close' and {is_continuous(_CALENDAR)} and {later})"
     )
 
 

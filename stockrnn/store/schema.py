@@ -201,6 +201,7 @@ forecasts = Table(
     Column("kind", String(8), nullable=False),
     Column("target_session", Date, nullable=False),
     Column("target_opens_at", UtcDateTime, nullable=False),
+    Column("live_until", UtcDateTime, nullable=False),
     Column("model_id", String, ForeignKey("models.model_id"), nullable=False),
     Column("issued_at", UtcDateTime, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False, server_default=func.current_timestamp()),
@@ -211,7 +212,7 @@ forecasts = Table(
     Column("window_sha256", String(64), nullable=False),
     UniqueConstraint("ticker", "target", "spec", "cutoff", "kind"),
     CheckConstraint("kind in ('live', 'hindcast')", name="kind"),
-    CheckConstraint("kind = 'hindcast' or issued_at < target_opens_at", name="live_before_open"),
+    CheckConstraint("kind = 'hindcast' or issued_at < live_until", name="live_before_open"),
     CheckConstraint("cutoff < target_session", name="cutoff_before_target"),
     sqlite_with_rowid=False,
 )

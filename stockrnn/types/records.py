@@ -130,6 +130,9 @@ class Forecast:
     ----------
     cutoff
         The last session it may know.
+    target_opens_at, live_until
+        When its session opens, and the moment before which it counts as live: the same, but on markets that never
+        close (`market.live`).
     issued_at
         The run's time. `recorded_at` in the table is the database's own clock.
     known_at
@@ -156,6 +159,7 @@ class Forecast:
     kind: Kind
     target_session: date
     target_opens_at: datetime
+    live_until: datetime
     model_id: str
     issued_at: datetime
     predicted: float

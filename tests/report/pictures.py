@@ -35,6 +35,7 @@ def make_forecast(*, predicted=1.02, naive=1.0, last_close=0.99, scale=200.0, ba
         "kind": "live",
         "target_session": date(2020, 2, 3),
         "target_opens_at": datetime(2020, 2, 3, 14, 30, tzinfo=UTC),
+        "live_until": datetime(2020, 2, 3, 14, 30, tzinfo=UTC),
         "model_id": "m",
         "issued_at": datetime(2020, 1, 31, 22, 0, tzinfo=UTC),
         "predicted": predicted * scale,

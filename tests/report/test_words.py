@@ -28,6 +28,7 @@ def make_forecast(**changes):
         "kind": "live",
         "target_session": date(2025, 10, 8),
         "target_opens_at": datetime(2025, 10, 8, 13, 30, tzinfo=UTC),
+        "live_until": datetime(2025, 10, 8, 13, 30, tzinfo=UTC),
         "model_id": "m",
         "issued_at": datetime(2025, 10, 7, 22, 0, tzinfo=UTC),
         "predicted": 716.30,

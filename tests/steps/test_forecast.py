@@ -80,7 +80,7 @@ def test_a_model_trained_later_is_no_model_for_this_cutoff(make_job, job):
 )
 def test_only_what_was_said_before_the_open_is_live(as_of, clock, kind):
     hours = {number: OPENS + timedelta(hours=number) for number in (as_of, clock)}
-    assert decide_kind(as_of=hours[as_of], clock=hours[clock], opens_at=OPENS) == kind
+    assert decide_kind(as_of=hours[as_of], clock=hours[clock], live_until=OPENS) == kind
 
 
 def _import_simulated_as_real(engine, tmp_path, sessions):

@@ -105,7 +105,8 @@ def make_forecast() -> Callable[..., Forecast]:
             "moving_average": 343.25,
             "window_sha256": "c" * 64,
         }
-        return Forecast(**(values | changes))  # type: ignore[arg-type]
+        values |= changes
+        return Forecast(**({"live_until": values["target_opens_at"]} | values))  # type: ignore[arg-type]
 
     return make
 

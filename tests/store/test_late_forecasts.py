@@ -1,6 +1,7 @@
 """A forecast that was recorded late is no live one, whatever its row or other tables say, on both databases."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 import exchange_calendars
@@ -13,7 +14,8 @@ from stockrnn.errors import StoreError
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import write_forecast
 from stockrnn.store.guarded import HOURS_AFTER, HOURS_BEFORE
-from stockrnn.store.schema import forecasts, prices
+from stockrnn.store.schema import forecasts, instruments, prices
+from stockrnn.types import CONTINUOUS_CALENDARS
 
 FAR, TRUE = "'2036-01-05 14:30:00.000000'", "'2024-01-05 14:30:00.000000'"
 OF_THE_DATE = {  # the row's own times, none of which makes it early
@@ -161,6 +163,55 @@ def test_what_is_early_hindcast_or_simulated_is_recorded_by_the_clock_of_the_dat
     after = make_forecast(forecast_id="after", **(of_2024 | {"spec": "after", "issued_at": OPEN}))
     with pytest.raises(StoreError, match="live_before_open"), writing(ledger) as connection:
         write_forecast(connection, after)
+
+
+def make_continuous(**changes):
+    """Make a forecast of BTC-USD, which trades around the clock, whose session opened five hours ago and is live."""
+    now = datetime.now(UTC)
+    opens = now - timedelta(hours=5)
+    values = {
+        "forecast_id": "btc", "ticker": "BTC-USD", "target": "close", "spec": "tutorial", "kind": "live",
+        "cutoff": opens.date() - timedelta(days=1), "target_session": opens.date(), "target_opens_at": opens,
+        "live_until": opens + timedelta(hours=6), "issued_at": now,
+    }  # fmt: skip
+    return make_forecast(**(values | changes))
+
+
+def try_to_write(ledger, forecast, *, calendar="24/7"):
+    """Write it into a store that knows its ticker, and roll back; return the words that refused it."""
+    instrument = {"ticker": "BTC-USD", "calendar": calendar, "market": "real", "active": True, "no_data_nights": 0}
+    refused = None
+    with suppress(InterruptedError), writing(ledger) as connection:
+        connection.execute(insert(instruments), instrument)
+        try:
+            write_forecast(connection, forecast)
+        except (StoreError, DBAPIError) as error:
+            refused = str(error)
+        raise InterruptedError  # rolled back: the store is shared
+    return refused
+
+
+@pytest.mark.parametrize("calendar", CONTINUOUS_CALENDARS)
+def test_on_a_market_that_never_closes_a_forecast_of_the_close_is_live_for_some_hours_after_the_opening(
+    ledger, calendar
+):
+    assert try_to_write(ledger, make_continuous(), calendar=calendar) is None
+
+
+def test_nowhere_else_and_for_no_other_target_is_a_forecast_live_after_the_opening(ledger):
+    made = make_continuous()
+    hour = timedelta(hours=1)
+    until = "live_until is target_opens_at"
+    for target in ("open", "high", "low", "adj_close"):
+        assert until in (try_to_write(ledger, replace(made, target=target)) or ""), target
+    assert until in (try_to_write(ledger, made, calendar="XNYS") or "")
+    assert until in (try_to_write(ledger, made, calendar="24/7 ") or "")
+    assert until in (try_to_write(ledger, replace(made, live_until=made.target_opens_at + 13 * hour)) or "")
+    before = replace(made, live_until=made.target_opens_at - hour, kind="hindcast")
+    assert until in (try_to_write(ledger, before) or "")
+    assert until in (try_to_write(ledger, replace(made, ticker="META")) or "")
+    late = replace(made, live_until=made.target_opens_at + 4 * hour, issued_at=made.target_opens_at)
+    assert "recorded before its target session opens" in (try_to_write(ledger, late) or "")
 
 
 @pytest.mark.exhaustive
