@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
 
+from stockrnn.market.possible_splits import POSSIBLE_SPLIT
 from stockrnn.store.schema import instruments, price_issues, prices
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import Market
@@ -137,7 +138,8 @@ def write_no_data(connection: Connection, ticker: str, *, nights: int, at: datet
 def read_overlap_start(connection: Connection, ticker: str, *, sessions: int, issues_since: date) -> date | None:
     """Return the first session to ask for again: `sessions` stored ones back, or at an older open issue.
 
-    Issues before `issues_since` are left to a fetch of the whole history. None where nothing is stored.
+    A possible split lies between two sessions, so the one before it is asked for too. Issues before `issues_since`
+    are left to a fetch of the whole history. None where nothing is stored.
     """
     last = (
         select(prices.c.session)
@@ -154,5 +156,14 @@ def read_overlap_start(connection: Connection, ticker: str, *, sessions: int, is
             price_issues.c.session >= issues_since,
         )
     )
-    known = [session for session in (overlap, issue) if session is not None]
+    jump = select(func.min(price_issues.c.session)).where(
+        price_issues.c.ticker == ticker,
+        price_issues.c.kind == POSSIBLE_SPLIT,
+        price_issues.c.resolved_at.is_(None),
+        price_issues.c.session >= issues_since,
+    )
+    before: date | None = issue and connection.scalar(
+        select(func.max(prices.c.session)).where(prices.c.ticker == ticker, prices.c.session < jump.scalar_subquery())
+    )
+    known = [session for session in (overlap, issue, before) if session is not None]
     return min(known) if overlap is not None else None
