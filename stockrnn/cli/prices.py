@@ -92,6 +92,8 @@ def update(
                 failed.append(error)
             else:
                 typer.echo(f"{symbol}: {written}")
+                if written is not None and written.is_faulty:
+                    typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
 
 
 @app.command()

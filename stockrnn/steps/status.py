@@ -12,6 +12,7 @@ from stockrnn.evaluation.standings import compare_with_benchmarks
 from stockrnn.evaluation.verdicts import Verdict
 from stockrnn.settings import Settings
 from stockrnn.steps.model_monitoring import monitor_models
+from stockrnn.steps.price_problems import describe_inactive, describe_possible_splits, describe_unusable
 from stockrnn.steps.run import find_calendar
 from stockrnn.steps.run_history import RunHistory, read_run_history
 from stockrnn.store.engine import reading
@@ -55,12 +56,15 @@ class Status:
 
     Attributes
     ----------
+    unusable
+        Which tickers are behind because their newest bars were quarantined, and why.
     warnings
-        What is to be said of the models in use; it needs no one at once.
+        What is to be said of prices, of tickers that are left out and of the models in use; it needs no one at once.
     """
 
     runs: RunHistory
     tickers: tuple[TickerStatus, ...]
+    unusable: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -68,6 +72,7 @@ class Status:
         """What someone should look at, in words; empty when all is well."""
         problems = list(self.runs.problems)
         problems += [ticker.problem for ticker in self.tickers if ticker.problem]
+        problems += self.unusable
         problems += [_describe_missed(ticker) for ticker in self.tickers if ticker.missed]
         return tuple(problems)
 
@@ -87,10 +92,12 @@ def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
             *_look_at(connection, settings, [ticker for ticker in real if ticker not in left_out], now),
             *_look_at(connection, settings, invented, simulated_now),
         ]
-    warnings = monitor_models(settings, engine, as_of=now, simulated=False)
+        unusable = tuple(describe_unusable(connection, settings, real, now=now))
+        warnings = (*describe_possible_splits(connection), *describe_inactive(connection))
+    warnings += monitor_models(settings, engine, as_of=now, simulated=False)
     if invented:
         warnings += monitor_models(settings, engine, as_of=simulated_now, simulated=True)
-    return Status(runs=runs, tickers=tuple(tickers), warnings=warnings)
+    return Status(runs=runs, tickers=tuple(tickers), unusable=unusable, warnings=warnings)
 
 
 def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime) -> list[TickerStatus]:

@@ -67,6 +67,16 @@ def write_possible_splits(
     return len(standing)
 
 
+def read_possible_splits(connection: Connection) -> list[tuple[str, date]]:
+    """Return ticker and session of each open issue, in that order."""
+    query = (
+        select(price_issues.c.ticker, price_issues.c.session)
+        .where(price_issues.c.kind == POSSIBLE_SPLIT, price_issues.c.resolved_at.is_(None))
+        .order_by(price_issues.c.ticker, price_issues.c.session)
+    )
+    return [(row.ticker, row.session) for row in connection.execute(query)]
+
+
 def resolve_possible_split(connection: Connection, ticker: str, session: date, *, at: datetime) -> bool:
     """Note that a person has looked at a jump and takes it as it is; False where no issue of it is open."""
     row = _read_known(connection, ticker, first=session).get(session)
