@@ -96,14 +96,17 @@ class NoPriceDataError(StockrnnError):
 
 
 class StalePricesError(StockrnnError):
-    """Prices that end before the last settled session, so that no forecast can be issued in time."""
+    """Prices that end before the last settled session, so that no forecast can be issued in time.
 
-    def __init__(self, ticker: str, *, last_session: date, behind: int) -> None:
-        self.ticker, self.last_session, self.behind = ticker, last_session, behind
+    `quarantined` says which bars came and could not be used, None where none came.
+    """
+
+    def __init__(self, ticker: str, *, last_session: date, behind: int, quarantined: str | None = None) -> None:
+        self.ticker, self.last_session, self.behind, self.quarantined = ticker, last_session, behind, quarantined
         super().__init__(
             f"{ticker}: the last stored session is {last_session}, {behind} later ones have settled and no usable "
-            "bar of them has come yet; no forecast is issued, the next night asks again ('stockrnn prices check' "
-            "shows what is missing)"
+            f"bar of them has come yet{f': {quarantined}' if quarantined else ''}; no forecast is issued, the next "
+            "night asks again ('stockrnn prices check' shows what is missing)"
         )
 
 

@@ -34,11 +34,12 @@ def seconds(moment: datetime) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """`position`: the first session in new shares. `at`: its open, when the event shows."""
+    """`position`: the first session in new shares. `at`: its open. `told_at`: when the event shows."""
 
     ex_date: date
     position: int
     at: float
+    told_at: float
     restated_at: float
     ratio: float
 
@@ -190,7 +191,7 @@ class Listing:
         return pd.DataFrame(values[kept], index=self.sessions[positions[kept]], columns=list(FIELDS))
 
     def shown_splits(self, now: float) -> list[Split]:
-        return [split for split in self.splits if split.at <= now]
+        return [split for split in self.splits if split.told_at <= now]
 
     def shown_dividends(self, now: float) -> Iterator[tuple[Dividend, float]]:
         """Yield the announced dividends with their amounts per share of `now`."""

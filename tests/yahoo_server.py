@@ -198,15 +198,34 @@ class FakeYahoo:
         """From `at` on the ticker is unknown; `prices` and `actions` still tell what was served."""
         self._listings[ticker].gone_at = seconds(at)
 
-    def split(self, ticker: str, *, ex_date: date, ratio: float, restated_at: datetime | None = None) -> None:
-        """Split the shares: the listed bars continue in new shares from `ex_date` on, `ratio` of them for one old."""
+    def split(
+        self,
+        ticker: str,
+        *,
+        ex_date: date,
+        ratio: float,
+        restated_at: datetime | None = None,
+        told_at: datetime | None = None,
+    ) -> None:
+        """Split the shares: the listed bars continue in new shares from `ex_date` on, `ratio` of them for one old.
+
+        restated_at, told_at: when the bars before it are restated, and its event shows; by default at its open.
+        """
         listing = self._listings[ticker]
         at, position = listing.open_of(ex_date), listing.first_from(ex_date)
         restated_at = at if restated_at is None else seconds(restated_at)
+        told_at = at if told_at is None else seconds(told_at)
         listing.traded[position:, :4] /= ratio
         listing.traded[position:, 4] *= ratio
         listing.splits.append(
-            Split(ex_date=ex_date, position=position, at=at, restated_at=restated_at, ratio=float(ratio))
+            Split(
+                ex_date=ex_date,
+                position=position,
+                at=at,
+                told_at=told_at,
+                restated_at=restated_at,
+                ratio=float(ratio),
+            )
         )
 
     def dividend(self, ticker: str, *, ex_date: date, amount: float, announced_at: datetime | None = None) -> None:

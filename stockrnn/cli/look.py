@@ -90,7 +90,7 @@ def _print_status(state: "Status") -> None:
     for problem in state.problems:
         typer.echo(f"problem: {problem}", err=True)
     if not state.problems:
-        typer.echo("all is well")
+        typer.echo("all is well, but for the warnings" if state.warnings else "all is well")
 
 
 def _print_status_json(state: "Status") -> None:

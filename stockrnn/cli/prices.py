@@ -56,7 +56,7 @@ def import_files(
                 continue
             for path, written in zip(paths, imported, strict=True):
                 typer.echo(f"{symbol}: {path.name}: {written}")
-            if any(written.quarantined or written.missing for written in imported):
+            if any(written.is_faulty for written in imported):
                 typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
 
 
@@ -92,6 +92,31 @@ def update(
                 failed.append(error)
             else:
                 typer.echo(f"{symbol}: {written}")
+                if written is not None and written.is_faulty:
+                    typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
+
+
+@app.command()
+def resolve(
+    ticker: Annotated[str, typer.Option("--ticker", metavar="T", help="The Yahoo symbol.")],
+    session: Annotated[str, typer.Option("--session", metavar="DATE", help="The issue's session, as 2022-06-06.")],
+) -> None:
+    """Take a jump that looks like a split as it is: its issue possible_split is resolved and does not come back."""
+    from stockrnn.settings import load_settings
+    from stockrnn.store.engine import writing
+    from stockrnn.store.migrate import open_store
+    from stockrnn.store.possible_splits import resolve_possible_split
+    from stockrnn.types import parse_day, parse_ticker
+
+    symbol, day = parse_ticker(ticker), parse_day(session)
+    with writing(open_store(load_settings(), create=False)) as connection:
+        found = resolve_possible_split(connection, symbol, day, at=datetime.now(UTC))
+    if not found:
+        raise StockrnnError(
+            f"{symbol}: no possible split is open at {day}; 'stockrnn prices check --ticker {symbol}' lists what is; "
+            "other issues are resolved by a good bar of their session"
+        )
+    typer.echo(f"{symbol}: the jump into {day} is taken as it is; only another one there opens an issue again")
 
 
 @app.command()

@@ -10,6 +10,7 @@ import pandas as pd
 from stockrnn.types import BAR_COLUMNS, PRICE_COLUMNS, Bars, PriceIssue
 
 MISSING_SESSION = "missing_session"
+NOT_SETTLED = "session_not_settled"
 _OHLC = ("open", "high", "low", "close")
 # Yahoo's adjusted floats disagree in the last digits: a high may lie that much (relative) below the close.
 _NOISE = 1e-6

@@ -211,6 +211,8 @@ def _store(request: _Request, download: Download) -> Written | None:
             return None
         if request.whole and not request.forced:
             bars = _quarantine_mixup(connection, request, bars, download)
+        # before the bars: a split explains why they change
+        write_actions(connection, ticker, download.actions, asked=request.span, observed_at=update.now)
         written = write_bars(
             connection,
             ticker,
@@ -221,7 +223,6 @@ def _store(request: _Request, download: Download) -> Written | None:
             expected=update.calendar.sessions(request.span.first, request.span.last),
             asked=request.span,
         )
-        write_actions(connection, ticker, download.actions, asked=request.span, observed_at=update.now)
         write_updated(connection, ticker, **said, updated_at=_date_update(update))
     return written
 

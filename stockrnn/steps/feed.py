@@ -12,8 +12,9 @@ from stockrnn.sources.source import Fetch, Source
 from stockrnn.steps.download import update_ticker
 from stockrnn.steps.run import Job
 from stockrnn.store.engine import reading, writing
-from stockrnn.store.instruments import read_instrument, write_no_data
+from stockrnn.store.instruments import Instrument, read_instrument, write_no_data
 from stockrnn.store.prices import Written
+from stockrnn.store.quarantined import read_quarantined
 
 LOG = logging.getLogger("stockrnn")
 
@@ -88,7 +89,7 @@ class Feed:
         # a ticker that is delisted still answers for some time, with its past
         if _is_current(job):
             self._answered += 1
-        else:
+        elif not _sent_bad_rows(job):
             self._without_data.append(job)
 
 
@@ -113,16 +114,31 @@ def update_prices(job: Job, feed: Feed | None, *, full: bool = False) -> Written
     return None if feed is None else feed.update(job, full=full)
 
 
+def _sent_bad_rows(job: Job) -> bool:
+    """Whether the source has newer rows than those stored, but none that can be used: it knows the ticker."""
+    with reading(job.engine) as connection:
+        if not read_quarantined(connection, job.ticker):
+            return False
+        stored = read_instrument(connection, job.ticker)
+    _forget_nights(job, stored)
+    return True
+
+
 def _is_current(job: Job) -> bool:
     """Whether the last settled session is stored; a ticker that is current again is active again."""
     with reading(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
     if stored is None or stored.last_session is None or stored.last_session < _last_settled(job, job.as_of):
         return False
-    if stored.no_data_nights or not stored.active:
+    _forget_nights(job, stored)
+    return True
+
+
+def _forget_nights(job: Job, stored: Instrument | None) -> None:
+    """Begin to count nights without data anew."""
+    if stored is not None and (stored.no_data_nights or not stored.active):
         with writing(job.engine) as connection:
             write_no_data(connection, job.ticker, nights=0, at=None, active=True)
-    return True
 
 
 def _last_settled(job: Job, moment: datetime) -> date:

@@ -24,6 +24,7 @@ from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_calendar_name, read_instrument, read_simulated_time
 from stockrnn.store.prices import PriceState, is_simulated, read_bars, read_price_state
+from stockrnn.store.quarantined import describe_quarantined, read_quarantined
 from stockrnn.types import Scope, Target
 
 
@@ -274,4 +275,6 @@ class Job:
         """
         behind = self.history.sessions_behind
         if behind:
-            raise StalePricesError(self.ticker, last_session=self.history.cutoff, behind=behind)
+            with reading(self.engine) as connection:
+                words = describe_quarantined(read_quarantined(connection, self.ticker))
+            raise StalePricesError(self.ticker, last_session=self.history.cutoff, behind=behind, quarantined=words)

@@ -14,6 +14,7 @@ from stockrnn.market.live import can_be_live
 from stockrnn.settings import Settings
 from stockrnn.steps.liveness import LATE_NIGHTS, describe_late
 from stockrnn.steps.model_monitoring import monitor_models
+from stockrnn.steps.price_problems import describe_inactive, describe_possible_splits, describe_unusable
 from stockrnn.steps.run import find_calendar
 from stockrnn.steps.run_history import RunHistory, read_run_history
 from stockrnn.store.engine import reading
@@ -60,12 +61,15 @@ class Status:
 
     Attributes
     ----------
+    unusable
+        Which tickers are behind because their newest bars were quarantined, and why.
     warnings
-        What is to be said of the models in use; it needs no one at once.
+        What is to be said of prices, of tickers that are left out and of the models in use; it needs no one at once.
     """
 
     runs: RunHistory
     tickers: tuple[TickerStatus, ...]
+    unusable: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -75,6 +79,7 @@ class Status:
         problems += [ticker.problem for ticker in self.tickers if ticker.problem]
         late = [ticker.ticker for ticker in self.tickers if ticker.late]
         problems += [f"the last {LATE_NIGHTS} nights gave no live forecast: {describe_late(late)}"] if late else []
+        problems += self.unusable
         problems += [_describe_missed(ticker) for ticker in self.tickers if ticker.missed]
         return tuple(problems)
 
@@ -97,10 +102,12 @@ def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
                 for one in _look_at(connection, settings, invented, simulated_now)
             ),
         ]
-    warnings = monitor_models(settings, engine, as_of=now, simulated=False)
+        unusable = tuple(describe_unusable(connection, settings, real, now=now))
+        warnings = (*describe_possible_splits(connection), *describe_inactive(connection))
+    warnings += monitor_models(settings, engine, as_of=now, simulated=False)
     if invented:
         warnings += monitor_models(settings, engine, as_of=simulated_now, simulated=True)
-    return Status(runs=runs, tickers=tuple(tickers), warnings=warnings)
+    return Status(runs=runs, tickers=tuple(tickers), unusable=unusable, warnings=warnings)
 
 
 def _look_at(connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime) -> list[TickerStatus]:

@@ -1,15 +1,18 @@
 """Read and write what is known of a ticker besides its prices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
 
+from stockrnn.market.possible_splits import POSSIBLE_SPLIT
 from stockrnn.store.schema import instruments, price_issues, prices
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import Market
 
 SIMULATED = "simulated"
+_BEFORE_JUMP = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +80,15 @@ def read_simulated_time(connection: Connection) -> datetime | None:
     return reached
 
 
+def read_inactive(connection: Connection) -> list[Instrument]:
+    """Return the tickers that no night downloads any more, in order."""
+    query = select(instruments).where(instruments.c.active.is_(False)).order_by(instruments.c.ticker)
+    return [Instrument(**row._asdict()) for row in connection.execute(query)]
+
+
 def read_inactive_tickers(connection: Connection) -> set[str]:
     """Return the tickers that no night downloads any more."""
-    return set(connection.scalars(select(instruments.c.ticker).where(instruments.c.active.is_(False))))
+    return {one.ticker for one in read_inactive(connection)}
 
 
 def read_calendar_name(connection: Connection, ticker: str) -> str | None:
@@ -137,7 +146,8 @@ def write_no_data(connection: Connection, ticker: str, *, nights: int, at: datet
 def read_overlap_start(connection: Connection, ticker: str, *, sessions: int, issues_since: date) -> date | None:
     """Return the first session to ask for again: `sessions` stored ones back, or at an older open issue.
 
-    Issues before `issues_since` are left to a fetch of the whole history. None where nothing is stored.
+    Of a possible split the two sessions before it are asked for too: they tell whether the past was restated. Issues
+    before `issues_since` are left to a fetch of the whole history. None where nothing is stored.
     """
     last = (
         select(prices.c.session)
@@ -147,12 +157,19 @@ def read_overlap_start(connection: Connection, ticker: str, *, sessions: int, is
         .subquery()
     )
     overlap: date | None = connection.scalar(select(func.min(last.c.session)))
-    issue: date | None = connection.scalar(
-        select(func.min(price_issues.c.session)).where(
+    oldest = func.min(price_issues.c.session)
+    issue, jump = connection.execute(
+        select(oldest, oldest.filter(price_issues.c.kind == POSSIBLE_SPLIT)).where(
             price_issues.c.ticker == ticker,
             price_issues.c.resolved_at.is_(None),
             price_issues.c.session >= issues_since,
         )
-    )
-    known = [session for session in (overlap, issue) if session is not None]
+    ).one()
+    before = () if jump is None else _read_sessions_before(connection, ticker, jump, count=_BEFORE_JUMP)
+    known = [session for session in (overlap, issue, *before) if session is not None]
     return min(known) if overlap is not None else None
+
+
+def _read_sessions_before(connection: Connection, ticker: str, session: date, *, count: int) -> Sequence[date]:
+    stored = select(prices.c.session).where(prices.c.ticker == ticker, prices.c.session < session)
+    return connection.scalars(stored.order_by(prices.c.session.desc()).limit(count)).all()

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, select
 
+from stockrnn.market.possible_splits import POSSIBLE_SPLIT
 from stockrnn.store.schema import price_issues
 from stockrnn.store.upsert import insert_missing
 from stockrnn.types import PriceIssue, Span
@@ -22,6 +23,8 @@ def write_issues(
     observed_at: datetime,
 ) -> None:
     """Store issues that are new, open again those that had been resolved, and resolve those that are gone.
+
+    Possible splits are left alone: `store/possible_splits.py` judges them.
 
     Parameters
     ----------
@@ -48,16 +51,16 @@ def write_issues(
     for row in rows:
         if known.get((row["session"], row["kind"])) is not None:
             again = {name: row[name] for name in ("detail", "raw", "detected_at")}
-            _change(connection, ticker, row["session"], row["kind"], resolved_at=None, **again)
+            _change(connection, ticker, row["session"], row["kind"], resolved_at=None, resolved_by=None, **again)
     for (session, kind), resolved_at in known.items():
         gone = pd.Timestamp(session) in good or (asked is not None and asked.first <= session <= asked.last)
         if resolved_at is None and gone and (session, kind) not in offered:
-            _change(connection, ticker, session, kind, resolved_at=observed_at)
+            _change(connection, ticker, session, kind, resolved_at=observed_at, resolved_by="source")
 
 
 def _read_known(connection: Connection, ticker: str) -> dict[tuple[date, str], datetime | None]:
     query = select(price_issues.c.session, price_issues.c.kind, price_issues.c.resolved_at)
-    rows = connection.execute(query.where(price_issues.c.ticker == ticker))
+    rows = connection.execute(query.where(price_issues.c.ticker == ticker, price_issues.c.kind != POSSIBLE_SPLIT))
     return {(row.session, row.kind): row.resolved_at for row in rows}
 
 

@@ -11,26 +11,38 @@ from sqlalchemy import BindParameter, Connection, Subquery, bindparam, func, sel
 from stockrnn.errors import MixedSourcesError
 from stockrnn.market.bars import find_gaps
 from stockrnn.market.revisions import Comparison, compare_bars
+from stockrnn.store.actions import read_actions
 from stockrnn.store.instruments import SIMULATED, lock_instrument, market_of, read_market, write_span
 from stockrnn.store.issues import write_issues
 from stockrnn.store.order import date_prices
+from stockrnn.store.possible_splits import write_possible_splits
 from stockrnn.store.schema import instruments, price_revisions, prices
 from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What a write did, in rows: new sessions, changed ones, rows quarantined as issues, and sessions missing."""
+    """What a write did, in rows: new sessions, changed ones, rows quarantined as issues, and sessions missing.
+
+    `possible_splits` counts the jumps between bars that look like a split of which nothing is known.
+    """
 
     inserted: int
     revised: int
     quarantined: int
     missing: int = 0
+    possible_splits: int = 0
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether there are issues to look at."""
+        return bool(self.quarantined or self.missing or self.possible_splits)
 
     def __str__(self) -> str:
         """Plain words for a log line."""
         words = f"{self.inserted} sessions new, {self.revised} revised, {self.quarantined} rows quarantined"
-        return f"{words}, {self.missing} sessions missing" if self.missing else words
+        words += f", {self.missing} sessions missing" if self.missing else ""
+        return words + (f", {self.possible_splits} jumps as of a split" if self.possible_splits else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +144,7 @@ def write_bars(
     """Store new bars, move changed ones to `price_revisions`, and keep the issues.
 
     A bar equal to the stored one within tolerance changes nothing. A missing `adj_close` or `volume` leaves
-    a stored one as it is.
+    a stored one as it is. Corporate actions that came with the bars are to be written before: splits explain changes.
 
     Parameters
     ----------
@@ -153,7 +165,9 @@ def write_bars(
     lock_instrument(connection, ticker, calendar=calendar, currency=currency, source=source)
     observed_at = date_prices(connection, observed_at, ticker=ticker)
     first = bars.frame.index[0].date() if len(bars.frame) else None
-    comparison = compare_bars(read_bars(connection, ticker, first=first), bars.frame)
+    stored, actions = read_bars(connection, ticker, first=first), read_actions(connection, ticker)
+    splits = [action.value for action in actions if action.kind == "split"]
+    comparison = compare_bars(stored, bars.frame, splits=splits, all_known=asked is not None)
     extra = {"ticker": ticker, "source": source, "observed_at": observed_at}
     if len(comparison.new):
         connection.execute(prices.insert(), _to_rows(comparison.new, extra))
@@ -163,12 +177,28 @@ def write_bars(
     write_issues(
         connection, ticker, (*bars.issues, *gaps), good=bars.frame.index, asked=asked, observed_at=observed_at
     )
+    possible_splits = write_possible_splits(
+        connection,
+        ticker,
+        _merge(stored, comparison),
+        changed=comparison.new.index.union(comparison.changed.index),
+        actions=actions,
+        observed_at=observed_at,
+    )
     return Written(
         inserted=len(comparison.new),
         revised=len(comparison.changed),
         quarantined=len(bars.issues),
         missing=len(gaps),
+        possible_splits=possible_splits,
     )
+
+
+def _merge(stored: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
+    """Return the bars as they are after the write, from the first one offered on."""
+    kept = stored.drop(index=comparison.changed.index)
+    parts = [part for part in (kept, comparison.changed, comparison.new) if len(part)]
+    return pd.concat(parts).sort_index() if len(parts) > 1 else [*parts, stored][0]
 
 
 def _read_source(connection: Connection, ticker: str) -> str | None:

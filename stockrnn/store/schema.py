@@ -143,6 +143,7 @@ price_issues = Table(
     Column("raw", JSON, nullable=False),
     Column("detected_at", UtcDateTime, nullable=False),
     Column("resolved_at", UtcDateTime),
+    Column("resolved_by", String(16)),
 )
 
 models = Table(

@@ -38,6 +38,8 @@ OPTIONS = (
     ("prices", "update", "--source"),
     ("prices", "update", "--source", "simulated", "--ticker", "SIM-FAT", "--as-of"),
     ("prices", "check", "--ticker"),
+    ("prices", "resolve", "--session", "2022-06-06", "--ticker"),
+    ("prices", "resolve", "--ticker", "META", "--session"),
     ("models", "list", "--spec"),
     ("models", "list", "--ticker"),
     ("models", "show"),

@@ -24,8 +24,8 @@ def test_help_lists_every_command(cli):
 
 
 @pytest.mark.parametrize(
-    "words", ["demo", "nightly", "prices import", "prices update", "retrain", "forecast", "backtest", "report",
-              "sql", "status", "db upgrade", "db current"]
+    "words", ["demo", "nightly", "prices import", "prices update", "prices resolve", "retrain", "forecast",
+              "backtest", "report", "sql", "status", "db upgrade", "db current"]
 )  # fmt: skip
 def test_every_command_has_help(cli, words):
     result = cli(*words.split(), "--help")

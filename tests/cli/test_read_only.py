@@ -26,6 +26,7 @@ COMMANDS = {
     "current": ("db", "current"),
     "prune": ("db", "prune", "--dry-run"),
     "import": ("prices", "import", "META.csv"),
+    "resolve": ("prices", "resolve", "--ticker", "META", "--session", "2015-03-27"),
     "nightly": ("nightly", "--source", "stored", "--ticker", "META"),
     "report": ("report", "--ticker", "META"),
 }
@@ -101,7 +102,7 @@ def test_a_store_that_cant_be_written_is_looked_at_and_a_writer_gets_one_line(ma
         assert (code, "META,XNYS" in out, err) == (0, True, "")
         assert results["current"] == [0, "schema 0001, this version's is 0001\n", ""]
         assert results["prune"][0] == 0
-        for writer in ("import", "nightly"):
+        for writer in ("import", "resolve", "nightly"):
             code, out, err = results[writer]
             assert (code, err.count("\n"), "Traceback" in err) == (1, 1, False), (one, writer, err)
             assert err.startswith("error: "), (one, writer, err)

@@ -18,7 +18,7 @@ from stockrnn.market.revisions import compare_bars
 @pytest.mark.parametrize("ratio", [4.0, 1.5, 0.1])
 def test_a_split_puts_the_whole_past_in_one_ratio(ratio):
     offered = multiply(make_bars(), 1 / ratio).assign(volume=make_bars()["volume"] * ratio)
-    found = compare_bars(make_bars(), offered)
+    found = compare_bars(make_bars(), offered, splits=[ratio])
     assert_same(found.changed, offered)
     assert found.reasons.to_dict() == dict.fromkeys(SESSIONS[:10], "split")
     assert found.restated
@@ -36,7 +36,7 @@ def test_any_ratio_that_the_whole_past_shares_is_found_whatever_the_last_digits(
     digits = 1 + np.reshape(noise, (10, 5))[:count] * 1e-4
     offered = make_bars(12)
     offered.iloc[:count, :5] *= factor * digits
-    found = compare_bars(make_bars(count), offered)
+    found = compare_bars(make_bars(count), offered, splits=[1 / factor])
     assert found.reasons.tolist() == ["split"] * count
     assert found.restated
     assert found.factor == pytest.approx(factor, rel=1e-4)
@@ -45,7 +45,7 @@ def test_any_ratio_that_the_whole_past_shares_is_found_whatever_the_last_digits(
 
 def test_a_split_may_be_restated_in_one_half_of_the_overlap_and_not_in_the_other():
     offered = multiply(make_bars(), 0.25, rows=range(5))
-    found = compare_bars(make_bars(), offered)
+    found = compare_bars(make_bars(), offered, splits=[4.0])
     assert_same(found.changed, offered.iloc[:5])
     assert found.reasons.tolist() == ["split"] * 5
     assert (found.restated, found.factor) == (True, 0.25)
@@ -53,7 +53,7 @@ def test_a_split_may_be_restated_in_one_half_of_the_overlap_and_not_in_the_other
 
 def test_two_splits_at_once_are_splits_in_either_half():
     offered = multiply(multiply(make_bars(), 0.5), 0.5, rows=range(5))
-    assert compare_bars(make_bars(), offered).reasons.tolist() == ["split"] * 10
+    assert compare_bars(make_bars(), offered, splits=[2.0, 2.0]).reasons.tolist() == ["split"] * 10
 
 
 @pytest.mark.parametrize("ex_date", [2, 5, 10])
@@ -77,7 +77,7 @@ def test_a_bar_that_is_corrected_in_the_night_of_a_dividend_was_restated_by_it_t
 def test_a_split_and_a_dividend_at_once_are_a_split_in_its_own_ratio(ex_date):
     offered = multiply(make_bars(), 0.25)
     offered = multiply(offered, 0.97, rows=range(ex_date), columns=["adj_close"])
-    found = compare_bars(make_bars(), offered)
+    found = compare_bars(make_bars(), offered, splits=[4.0])
     assert_same(found.changed, offered)
     assert found.reasons.tolist() == ["split"] * 10
     assert (found.restated, found.factor) == (True, 0.25)
@@ -86,7 +86,7 @@ def test_a_split_and_a_dividend_at_once_are_a_split_in_its_own_ratio(ex_date):
 def test_a_bar_that_is_corrected_while_a_split_is_restated_is_taken_and_hides_no_split():
     offered = multiply(make_bars(), 0.25)
     offered.loc[SESSIONS[4], "close"] *= 1.01
-    found = compare_bars(make_bars(), offered)
+    found = compare_bars(make_bars(), offered, splits=[4.0])
     assert_same(found.changed, offered)
     assert found.reasons.drop(SESSIONS[4]).tolist() == ["split"] * 9
     assert (found.restated, found.factor) == (True, 0.25)
@@ -94,7 +94,7 @@ def test_a_bar_that_is_corrected_while_a_split_is_restated_is_taken_and_hides_no
 
 def test_the_ratio_of_a_split_is_that_of_most_bars():
     offered = multiply(multiply(make_bars(), 0.25), 2.0, rows=[0])
-    found = compare_bars(make_bars(), offered)
+    found = compare_bars(make_bars(), offered, splits=[4.0])
     assert found.reasons.tolist() == ["correction"] + ["split"] * 9
     assert found.factor == 0.25
 
@@ -137,7 +137,7 @@ def test_two_stored_bars_in_other_units_that_are_put_right_are_no_unit_mixup():
 )
 def test_one_common_bar_speaks_for_those_that_were_not_offered(factor, columns, reason, restated):
     offered = multiply(make_bars(12), factor, columns=columns).iloc[9:]
-    found = compare_bars(make_bars(10), offered)
+    found = compare_bars(make_bars(10), offered, splits=[4.0])
     assert_same(found.changed, offered.iloc[:1])
     assert (found.reasons.tolist(), found.restated) == ([reason], restated)
     assert found.factor == (0.25 if reason == "split" else 1.0)

@@ -64,6 +64,7 @@ def test_an_issue_is_stored_with_its_values_and_the_time_it_was_found(engine, no
             {"close": None, "volume": 12.5},
             NOON,
             None,
+            None,
         )
     ]
 
@@ -129,9 +130,10 @@ def test_another_fault_of_the_same_session_takes_the_place_of_the_first(engine, 
 def test_an_issue_that_comes_back_is_open_again_with_its_new_words_and_time(engine, note):
     note(issue(9, close=None))
     note(good=[9], observed_at=LATER)
+    assert read(engine, "resolved_at", "resolved_by") == [(LATER, "source")]
     note(issue(9, detail="open is missing", open=None), observed_at=LATEST)
-    assert read(engine, "detail", "raw", "detected_at", "resolved_at") == [
-        ("open is missing", {"open": None}, LATEST, None)
+    assert read(engine, "detail", "raw", "detected_at", "resolved_at", "resolved_by") == [
+        ("open is missing", {"open": None}, LATEST, None, None)
     ]
     note(good=[9], observed_at=LATEST + timedelta(days=1))
     assert states(engine) == [(9, "missing_price", LATEST + timedelta(days=1))]

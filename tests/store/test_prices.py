@@ -177,12 +177,12 @@ def test_an_adj_close_that_comes_later_is_taken_and_what_is_missing_is_null(engi
 def test_an_issue_is_stored_once_and_resolved_when_a_good_bar_comes(engine, write):
     assert write(BARS, issues=(ISSUE,)).quarantined == 1
     write(BARS, issues=(ISSUE,), observed_at=LATER)
-    opened = ("META", date(2024, 1, 5), "missing_price", "close is missing", {"close": None}, NOON, None)
+    opened = ("META", date(2024, 1, 5), "missing_price", "close is missing", {"close": None}, NOON, None, None)
     assert rows(engine, price_issues) == [opened]
     write(BARS, observed_at=LATER)
     assert rows(engine, price_issues) == [opened]
     write(BARS | NEXT, observed_at=LATEST)
-    assert rows(engine, price_issues) == [(*opened[:-1], LATEST)]
+    assert rows(engine, price_issues) == [(*opened[:-2], LATEST, "source")]
 
 
 def test_a_resolved_issue_is_opened_again_when_it_comes_back(engine, write):

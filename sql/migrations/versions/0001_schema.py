@@ -104,6 +104,7 @@ def _create_prices() -> None:
         *_required(_JSON, "raw"),
         *_required(_TIME, "detected_at"),
         *_optional(_TIME, "resolved_at"),
+        *_optional(_WORD, "resolved_by"),
         _reference("price_issues", "ticker", "instruments.ticker"),
         _key("price_issues", "ticker", "session", "kind"),
     )
