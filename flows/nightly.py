@@ -1,16 +1,16 @@
 """The night as a Prefect flow: its form, its tasks, its artifacts. What is done stands in `stockrnn.night`."""
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from prefect import flow, runtime
+from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.artifacts import publish_night, show_progress
-from flows.batch import explaining, log_without_work, logged, name_run, opened_store
+from flows.batch import explaining, logged, name_run, opened_store
+from flows.empty_runs import EMPTY, remove_empty_runs
 from flows.tasks import run_as_task
 from stockrnn.errors import StockrnnError
 from stockrnn.models.registry import choose_specs
@@ -18,11 +18,9 @@ from stockrnn.night import Night, run_night
 from stockrnn.settings import load_settings
 from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName, get_source
 from stockrnn.sources.source import Source
+from stockrnn.steps.due import find_due
 from stockrnn.steps.moment import start_run
-from stockrnn.steps.run import Run
-from stockrnn.steps.tickers import choose_tickers, had_session
-from stockrnn.store.engine import reading
-from stockrnn.store.runs import read_completed_run
+from stockrnn.steps.tickers import choose_tickers
 from stockrnn.training.trainer import open_trainer
 from stockrnn.types import Epochs, Moment, Ticker, limit_as_of
 
@@ -45,7 +43,7 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     source: SourceName = DEFAULT_SOURCE,
     spec: str | None = None,
     epochs: Epochs | None = None,
-    sessions_only: bool = False,  # noqa: FBT001, FBT002  # a check box in the UI
+    due_only: bool = False,  # noqa: FBT001, FBT002  # a check box in the UI
 ) -> State[Night]:
     """Update prices, score, retrain what is due, backtest the last whole month, forecast, report.
 
@@ -55,7 +53,8 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
         source: Where prices come from; "stored" downloads nothing, "simulated" is the built-in market.
         spec: The model configuration; none means all that are nightly in stockrnn.toml.
         epochs: Train so many epochs instead of the specs'.
-        sessions_only: End at once where no exchange had a session in the 24 hours before, as the schedule wants it.
+        due_only: Only the tickers that are due, as the hourly schedule wants it: those whose last bar has settled
+            and that nothing was forecast from yet, while a forecast can still be live. Ends at once where none is.
     """
     now, origin = datetime.now(UTC), get_source(source)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
@@ -63,11 +62,13 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
         moment = None if as_of is None else _read_as_of(as_of, now, origin)
         run = start_run(settings, engine, as_of=moment, now=now, simulated=origin.simulated)
         chosen = choose_tickers(settings, engine, tickers, origin)
+        if due_only:
+            due = find_due(run, chosen, specs, source=origin)
+            if not due.tickers:  # no row: there are many such runs a day
+                remove_empty_runs()
+                return Completed(name=EMPTY, message=due.words)
+            chosen = list(due.tickers)
         parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
-        needless = _explain_needless(run, parameters) if sessions_only else None
-        if needless:
-            log_without_work(settings, needless, state="skipped")
-            return Completed(name="Skipped", message=needless)
         with logged(run, parameters) as log:
             with show_progress(), open_trainer(settings) as trainer:
                 night = run_night(run, chosen, specs, source=origin, trainer=trainer, run_step=run_as_task)
@@ -100,16 +101,6 @@ def run_nightly(**parameters: Any) -> Night:  # noqa: ANN401  # the flow's own p
     if isinstance(result, Exception):
         raise result
     raise StockrnnError(f"the night ended as {state.name}: {state.message}")
-
-
-def _explain_needless(run: Run, parameters: Mapping[str, Any]) -> str | None:
-    """Say why a scheduled night has nothing to do; None where it has."""
-    if not had_session(run, parameters["tickers"]):
-        return f"no exchange of these tickers had a session in the 24 hours before {run.as_of:%Y-%m-%d %H:%M} UTC"
-    due = runtime.flow_run.scheduled_start_time
-    with reading(run.engine) as connection:
-        done = read_completed_run(connection, flow="nightly", since=due, parameters=parameters)
-    return f"the run of {done:%Y-%m-%d %H:%M} UTC, begun after this one was due, has done it" if done else None
 
 
 def _read_as_of(as_of: datetime, now: datetime, source: Source) -> datetime:

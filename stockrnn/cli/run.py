@@ -1,5 +1,6 @@
 """Commands that do work: demo, nightly, retrain, forecast, backtest, report."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
@@ -28,6 +29,7 @@ from stockrnn.types import MAX_PROCESSES
 
 if TYPE_CHECKING:
     from stockrnn.settings import Settings
+    from stockrnn.steps.due import Due
     from stockrnn.steps.run import Job
     from stockrnn.training.trainer import Trainer
     from stockrnn.types import Span
@@ -54,13 +56,16 @@ def nightly(
     source: SourceOption = DEFAULT_SOURCE,
     spec: SpecOption = None,
     epochs: EpochsOption = None,
+    *,
+    due: Annotated[bool, typer.Option("--due", help="Only what is due; end at once where nothing is.")] = False,
 ) -> None:
     """Run one night now: update prices, retrain what is due, forecast, backtest the last whole month, report.
 
     Without --ticker: the tickers of the settings, else every active one in the store. Ends with exit code 1 if
-    any ticker failed; the others are done all the same.
+    any ticker failed; the others are done all the same. With --due, to be run every hour, only those are worked on
+    whose last bar has settled and that nothing was forecast from yet, while a forecast can still be live.
     """
-    _run_night(tickers=ticker, as_of=as_of, source=source, spec=spec, epochs=epochs)
+    _run_night(tickers=ticker, as_of=as_of, source=source, spec=spec, epochs=epochs, due=due)
 
 
 def retrain(
@@ -204,13 +209,21 @@ def _work_on(jobs: "list[Job]", work: "Callable[[Job], T]", failed: list[Stockrn
 
 
 def _run_night(
-    *, tickers: list[str] | None, as_of: str | None, source: SourceName, spec: str | None, epochs: int | None
+    *,
+    tickers: list[str] | None,
+    as_of: str | None,
+    source: SourceName,
+    spec: str | None,
+    epochs: int | None,
+    due: bool = False,
 ) -> None:
     """Run the nightly flow here, on an API of its own unless PREFECT_API_URL names a server."""
     from flows.command_line import running_prefect
     from stockrnn.models.registry import choose_specs
     from stockrnn.settings import load_settings
     from stockrnn.sources.registry import get_source
+    from stockrnn.steps.due import find_due
+    from stockrnn.steps.moment import start_run
     from stockrnn.steps.tickers import choose_tickers
     from stockrnn.store.engine import refuse_read_only
     from stockrnn.store.migrate import open_store
@@ -222,10 +235,16 @@ def _run_night(
             # what is wrong with the request is said before Prefect takes its seconds to start
             moment = read_as_of(as_of, simulated=origin.simulated)
             named = read_tickers_option(tickers)
-            chosen_settings, _ = choose_specs(settings, spec, epochs=epochs)
+            chosen_settings, specs = choose_specs(settings, spec, epochs=epochs)
             engine = open_store(settings)
             refuse_read_only(engine)
             chosen = choose_tickers(chosen_settings, engine, named, origin)
+            if due:
+                now, simulated = datetime.now(UTC), origin.simulated
+                run = start_run(chosen_settings, engine, as_of=moment, now=now, simulated=simulated)
+                chosen = _keep_due(find_due(run, chosen, specs, source=origin))
+            if not chosen:
+                return
             until_the_end.enter_context(showing_progress())
             until_the_end.enter_context(running_prefect(settings))
         from flows.nightly import run_nightly
@@ -234,6 +253,12 @@ def _run_night(
     print_night(night, home=settings.home)
     if night.failed:
         raise typer.Exit(1)
+
+
+def _keep_due(due: "Due") -> list[str]:
+    if not due.tickers and sys.stdout.isatty():  # cron would mail it every hour
+        typer.echo(due.words)
+    return list(due.tickers)
 
 
 @contextmanager

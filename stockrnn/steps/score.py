@@ -105,7 +105,9 @@ def _find_missed(connection: Connection, job: Job, history: History, clock: date
         too_late = history.live_until(job.target, cutoff=cutoff)
         if not has_bar_by(connection, job.ticker, cutoff, too_late):
             reason = f"the bar of {cutoff} was not stored before the open"
-        elif has_run_between(connection, calendar.closes_at(cutoff), too_late, simulated=history.simulated):
+        elif has_run_between(
+            connection, job.ticker, calendar.closes_at(cutoff), too_late, simulated=history.simulated
+        ):
             reason = "a run was made and issued no forecast"
         else:
             reason = "no run was made"

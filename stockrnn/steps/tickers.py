@@ -1,18 +1,14 @@
 """Which tickers a run is about."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from stockrnn.errors import UsageError
 from stockrnn.settings import Settings
 from stockrnn.sources.source import Source
-from stockrnn.steps.run import Run
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_inactive_tickers, read_tickers
-
-_DAY = timedelta(hours=24)
 
 
 def choose_tickers(settings: Settings, engine: Engine, tickers: Sequence[str] | None, source: Source) -> list[str]:
@@ -39,15 +35,3 @@ def choose_tickers(settings: Settings, engine: Engine, tickers: Sequence[str] | 
             "('stockrnn prices import FILE --ticker META'); inactive ones count only where --ticker names them"
         )
     return chosen
-
-
-def had_session(run: Run, tickers: Sequence[str]) -> bool:
-    """Whether the exchange of any of the tickers closed a session in the 24 hours up to the run's moment.
-
-    Raises
-    ------
-    UnknownCalendarError
-    """
-    calendars = {calendar.name: calendar for calendar in map(run.calendar, tickers)}
-    as_of = run.as_of
-    return any(as_of - calendar.closes_at(calendar.last_closed(as_of)) <= _DAY for calendar in calendars.values())

@@ -89,6 +89,16 @@ def are_late(connection: Connection, *, ticker: str, target: Target, nights: int
     return not any(row[0] for row in rows) and len({row[1].date() for row in rows}) == nights
 
 
+def read_last_cutoffs(connection: Connection, *, target: Target) -> dict[tuple[str, str], date]:
+    """Return the latest cutoff that each ticker and spec was forecast from."""
+    query = (
+        select(forecasts.c.ticker, forecasts.c.spec, func.max(forecasts.c.cutoff))
+        .where(forecasts.c.target == target)
+        .group_by(forecasts.c.ticker, forecasts.c.spec)
+    )
+    return {(ticker, spec): cutoff for ticker, spec, cutoff in connection.execute(query)}
+
+
 def read_last_cutoff(connection: Connection, ticker: str) -> date | None:
     """Return the latest cutoff that any forecast of the ticker was issued from."""
     query = select(forecasts.c.cutoff).where(forecasts.c.ticker == ticker).order_by(forecasts.c.cutoff.desc())

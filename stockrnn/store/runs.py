@@ -62,6 +62,14 @@ class Run:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NightBegun:
+    """A night that worked on a ticker; `went_well` says that it ended with no failure at all."""
+
+    as_of: datetime
+    went_well: bool
+
+
 def write_run_start(
     connection: Connection,
     *,
@@ -110,15 +118,17 @@ def write_run_end(
     connection.execute(row.values(state=state, ended_at=ended_at, error=error))
 
 
-def read_completed_run(
-    connection: Connection, *, flow: str, since: datetime, parameters: Mapping[str, Any]
-) -> datetime | None:
-    """Return when a run of the same flow and parameters started that began at `since` or later and had no failure."""
-    query = select(runs.c.started_at, runs.c.parameters).where(
-        runs.c.flow == flow, runs.c.started_at >= since, runs.c.state == "completed", runs.c.error.is_(None)
+def read_nights_begun(connection: Connection, *, since: datetime) -> dict[str, list[NightBegun]]:
+    """Return the nights as of `since` or later that named a ticker, by ticker, oldest first."""
+    query = select(runs.c.as_of, runs.c.state, runs.c.error, runs.c.parameters).where(
+        runs.c.flow == "nightly", runs.c.as_of >= since, runs.c.state != "skipped"
     )
-    found = connection.execute(query.order_by(runs.c.started_at)).all()
-    return next((row.started_at for row in found if row.parameters == parameters), None)
+    found: dict[str, list[NightBegun]] = {}
+    for row in connection.execute(query.order_by(runs.c.as_of)):
+        night = NightBegun(as_of=row.as_of, went_well=row.state == "completed" and row.error is None)
+        for ticker in row.parameters.get("tickers") or ():
+            found.setdefault(ticker, []).append(night)
+    return found
 
 
 def read_run(connection: Connection, run_id: str) -> Run | None:

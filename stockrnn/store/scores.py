@@ -138,8 +138,8 @@ def has_bar_by(connection: Connection, ticker: str, session: date, moment: datet
     return connection.scalar(query) is not None
 
 
-def has_run_between(connection: Connection, first: datetime, last: datetime, *, simulated: bool) -> bool:
-    """Whether a run that was not skipped was begun between two times, of the clock or of the simulated market."""
+def has_run_between(connection: Connection, ticker: str, first: datetime, last: datetime, *, simulated: bool) -> bool:
+    """Whether a run for a ticker, or for all, was begun between two times, by the clock or the simulated market."""
     column = runs.c.as_of if simulated else runs.c.started_at
-    found = select(runs.c.run_id).where(column >= first, column < last, runs.c.state != "skipped")
-    return connection.scalar(found.limit(1)) is not None
+    found = select(runs.c.parameters).where(column >= first, column < last, runs.c.state != "skipped")
+    return any(ticker in (parameters.get("tickers") or [ticker]) for parameters in connection.scalars(found))

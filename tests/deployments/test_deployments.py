@@ -16,9 +16,7 @@ def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deploy
     found = look(deployed)
     assert set(found) == NAMES
     schedules = {name: [s["schedule"] for s in one["schedules"]] for name, one in found.items()}
-    assert [(s["cron"], s["timezone"]) for s in schedules["nightly/nightly"]] == [
-        ("30 20 * * 1-5", "America/New_York")
-    ]
+    assert [(s["cron"], s["timezone"]) for s in schedules["nightly/nightly"]] == [("35 * * * *", "UTC")]
     assert {name for name, made in schedules.items() if not made} == {"update-prices/update-prices"}
     for one in found.values():
         assert one["global_concurrency_limit"]["limit"] == 1
@@ -26,7 +24,7 @@ def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deploy
         assert one["tags"] == ["stockrnn"]
         assert len(one["description"]) > 20
     (night,) = found["nightly/nightly"]["schedules"]
-    assert night["parameters"] == {"sessions_only": True}
+    assert night["parameters"] == {"due_only": True}
     assert {one["name"]: one["enabled"] for one in ask(deployed, "automations/filter")} == {
         "stockrnn: a run that gives no sign of life has crashed": True,
         "stockrnn: a run has failed": False,
@@ -38,7 +36,7 @@ def test_the_form_has_types_choices_and_help_texts(deployed):
     fields = look(deployed)["nightly/nightly"]["parameter_openapi_schema"]["properties"]
     assert "Yahoo symbols" in fields["tickers"]["description"]
     assert fields["source"]["enum"] == list(SOURCE_NAMES)
-    assert fields["sessions_only"]["default"] is False
+    assert fields["due_only"]["default"] is False
 
 
 @pytest.mark.exhaustive

@@ -57,7 +57,7 @@ def test_one_process_serves_all_deployments_and_runs_what_is_started_by_hand(ser
         found = look(server)
         assert set(found) == NAMES
         (night,) = found["nightly/nightly"]["schedules"]
-        assert (night["slug"], night["parameters"]) == ("after-the-close", {"sessions_only": True})
+        assert (night["slug"], night["parameters"]) == ("hourly", {"due_only": True})
         # a queue without a worker, where other tests have deployed to a pool
         run = server.start_night(NIGHT, queue="nobody's")
         ended = wait_for(lambda: look_ended(server, run), seconds=180, process=process, log=log)

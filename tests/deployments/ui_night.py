@@ -68,7 +68,7 @@ def test_the_form_says_what_each_field_is_and_refuses_a_bad_ticker(browser, depl
     deployment = look(deployed)["nightly/nightly"]["id"]
     browser.open(f"deployments/deployment/{deployment}/run?parameters={quote('{}')}", until="Yahoo symbols")
     browser.picture("form")
-    for words in ("as_of", "source", "spec", "epochs", "sessions_only", "An earlier one gives hindcasts"):
+    for words in ("as_of", "source", "spec", "epochs", "due_only", "An earlier one gives hindcasts"):
         assert words in browser.text()
     runs = len(ask(deployed, "flow_runs/filter"))
     wrong = quote(json.dumps({"tickers": ["../../x"], "source": "simulated"}))

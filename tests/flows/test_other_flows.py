@@ -77,24 +77,20 @@ def test_prune_says_what_it_freed(meta):
     assert prune(return_state=True).message == "0.0 MB freed: weights of 0 of 0 models"
 
 
-@pytest.mark.parametrize(
-    ("as_of", "skipped"),
-    [
-        (evening(2012, 4, 5), False),
-        (evening(2012, 4, 6), True),  # Good Friday
-        (evening(2012, 4, 7), True),
-        (datetime(2012, 4, 6, 0, 30, tzinfo=UTC), False),  # Thursday's half past eight in New York
-        (datetime(2012, 4, 7, 0, 30, tzinfo=UTC), True),
-    ],
-)
-def test_on_a_day_without_a_session_the_scheduled_night_ends_at_once(tmp_path, as_of, skipped):
+def test_an_hourly_night_works_on_what_is_due_and_ends_at_once_where_nothing_is(tmp_path):
     (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
-    state = nightly(tickers=["SIM-A"], source="simulated", as_of=as_of, sessions_only=True, return_state=True)
-    assert state.is_completed()
-    assert (state.name == "Skipped") == skipped
-    if skipped:
-        assert "no exchange of these tickers had a session in the 24 hours before" in state.message
-        row = "select flow, state, error, as_of, ended_at is null from runs"
-        assert rows(open_store(load_settings()), row) == [
-            ("nightly", "skipped", state.message, f"{as_of:%Y-%m-%d %H:%M:%S.%f}", 0)
-        ]
+
+    def run(as_of):
+        return nightly(tickers=["SIM-A"], source="simulated", as_of=as_of, due_only=True, return_state=True)
+
+    assert run(evening(2012, 4, 5)).name == "Completed"
+    empty = run(evening(2012, 4, 6))  # Good Friday
+    assert empty.is_completed()
+    assert (empty.name, empty.message) == (
+        "Skipped",
+        "no ticker is due; the next bar settles at 2012-04-09 20:00 UTC",
+    )
+    assert rows(open_store(load_settings()), "select as_of, state from runs") == [
+        ("2012-04-05 22:00:00.000000", "completed")
+    ]
+    assert run(evening(2012, 4, 9)).name == "Completed"
