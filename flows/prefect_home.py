@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import quote
 
 from stockrnn.errors import StockrnnError, UsageError
 from stockrnn.settings import Settings
@@ -68,8 +69,20 @@ def configure_prefect(settings: Settings) -> None:
         raise StockrnnError(
             f"can't make Prefect's folder {home}: {error.strerror}; set PREFECT_HOME to another"
         ) from None
+    address = name_database(home)
+    if address:
+        os.environ.setdefault("PREFECT_API_DATABASE_CONNECTION_URL", address)
     if _migrated(home).exists() and (home / "prefect.db").exists():
         os.environ.setdefault("PREFECT_API_DATABASE_MIGRATE_ON_START", "false")
+
+
+def name_database(home: Path) -> str | None:
+    """Return the address of Prefect's database in a folder whose path an address can't hold as it is; else None.
+
+    Prefect puts the path into an address, where a ? or a # ends it: the database would lie elsewhere.
+    """
+    path = str(home.resolve() / "prefect.db")
+    return f"sqlite+aiosqlite:///file:{quote(path)}?uri=true" if any(sign in path for sign in "?#%") else None
 
 
 @contextmanager

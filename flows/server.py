@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from flows.prefect_home import name_database
 from stockrnn.errors import StockrnnError
 from stockrnn.settings import Settings
 
@@ -52,6 +53,9 @@ def run_server(settings: Settings, *, host: str, port: int) -> NoReturn:
             f"can't make the server's folder {path.parent}: {error.strerror}; set STOCKRNN_HOME to another"
         ) from None
     home = Path(os.environ.setdefault("PREFECT_HOME", str(path.parent.resolve())))
+    address = name_database(home)
+    if address:
+        os.environ.setdefault("PREFECT_API_DATABASE_CONNECTION_URL", address)
     defaults = {
         **_DEFAULTS,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port}",

@@ -1,5 +1,6 @@
 """One tree of errors: each says the rule, what was found and the next step."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
@@ -27,8 +28,14 @@ class InvalidTickerError(UsageError):
         shown = text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
         super().__init__(
             f"{shown!r} is not a ticker: expected a Yahoo symbol of at most 32 characters, such as META, BRK-B, "
-            "^GSPC or 0700.HK"
+            f"^GSPC or 0700.HK{_suggest(text)}"
         )
+
+
+def _suggest(text: str) -> str:
+    """Return how Yahoo writes what looks like a class of shares, such as BRK/B."""
+    parts = re.fullmatch(r"([A-Za-z]{1,5})[/ ]([A-Za-z])", text.strip())
+    return f"; Yahoo writes {parts[1].upper()}-{parts[2].upper()}" if parts else ""
 
 
 class UnknownSpecError(UsageError):

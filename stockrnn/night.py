@@ -7,7 +7,8 @@ goes through the other steps, spec by spec.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -51,7 +52,15 @@ def run_plainly(_name: str, _label: str, work: Callable[[], T], /) -> T:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How the night went for one ticker and spec; `error` says what stopped it, None where nothing did."""
+    """How the night went for one ticker and spec.
+
+    Attributes
+    ----------
+    error
+        What stopped it; None where nothing did.
+    postponed
+        Why the spec has to wait for more history, while another forecast the ticker; None where it has not.
+    """
 
     ticker: str
     spec: str
@@ -61,6 +70,7 @@ class Outcome:
     backtest: Backtest | None = None
     report: Path | None = None
     error: str | None = None
+    postponed: str | None = None
 
     @property
     def forecast(self) -> Forecast | None:
@@ -110,7 +120,13 @@ class Night:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What did not fail the night and is to be said of it."""
-        return self.broken_trainings + self.notes
+        return self.broken_trainings + self.postponed + self.notes
+
+    @property
+    def postponed(self) -> tuple[str, ...]:
+        """The specs that have to wait for more history of a ticker which others forecast, one line each."""
+        waiting = [one for one in self.outcomes if one.postponed]
+        return tuple(dict.fromkeys(f"{one.spec} does not forecast yet: {one.postponed}" for one in waiting))
 
     @property
     def tickers(self) -> tuple[str, ...]:
@@ -192,6 +208,24 @@ def _make_notes(run: Run, outcomes: Sequence[Outcome], source: Source) -> tuple[
     return explain_late_night(run, [one.forecast for one in outcomes if one.forecast]) + monitored
 
 
+def settle_postponed(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Let a spec wait for more history where another forecast the ticker; where none did, that is a failure."""
+    if any(outcome.issued for outcome in outcomes):
+        return list(outcomes)
+    for reason in dict.fromkeys(outcome.postponed for outcome in outcomes if outcome.postponed):
+        LOG.error("%s", reason)
+    return [replace(one, error=one.error or one.postponed, postponed=None) for one in outcomes]
+
+
+@contextmanager
+def noting_short_history(done: dict[str, Any]) -> Iterator[None]:
+    """Note in `done` that a spec needs more history than there is, which is not to be called a failure yet."""
+    try:
+        yield
+    except (HoldoutError, NotEnoughHistoryError) as error:
+        done["postponed"] = str(error)
+
+
 def _update_all(run: Run, tickers: Sequence[str], source: Source, run_step: RunStep) -> dict[str, str]:
     """Update the prices of all tickers one after the other; return what went wrong, by ticker."""
     failed: dict[str, str] = {}
@@ -242,7 +276,7 @@ class _Steps:
         if failure is not None:
             outcomes = [Outcome(ticker=ticker, spec=job.spec_name, error=failure) for job in jobs]
         else:
-            outcomes = self._draw_report(jobs, [self._run_spec(job) for job in jobs])
+            outcomes = self._draw_report(jobs, settle_postponed([self._run_spec(job) for job in jobs]))
         self.progress.finish(ticker)
         return outcomes
 
@@ -263,7 +297,7 @@ class _Steps:
         """Run the steps of a spec in their order; the first that fails ends them."""
         done: dict[str, Any] = {}
         failed: dict[str, str] = {}
-        with keeping_failures(job.ticker, failed):
+        with keeping_failures(job.ticker, failed), noting_short_history(done):
             done["scored"] = self._step(job, "score", lambda: self._score(job))
             self._require_fresh(job)
             done["retrained"] = self._step(job, "retrain", lambda: self._retrain(job))

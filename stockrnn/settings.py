@@ -82,7 +82,10 @@ class Settings(BaseSettings):
     def _check_home(cls, home: Path) -> Path:
         if "\0" in str(home) or any(len(os.fsencode(part)) > _MAX_NAME for part in home.parts):
             raise ValueError("it can't name a folder")
-        return home
+        try:
+            return home.expanduser()
+        except RuntimeError:
+            raise ValueError("the home folder of that user is not known") from None
 
     @field_validator("specs")
     @classmethod

@@ -12,6 +12,7 @@ from stockrnn.settings import Settings
 from stockrnn.sources.registry import get_source
 from stockrnn.steps import run as runs
 from stockrnn.steps.run import Run
+from stockrnn.steps.tickers import choose_tickers
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.training.requests import fit_request
@@ -207,3 +208,29 @@ def test_the_caller_sees_tickers_and_steps_as_they_pass(walk):
     assert recorder.seen[0] == ("begin", "SIM-A")
     assert recorder.seen[-1] == ("finish", "SIM-A")
     assert [one.startswith(word[:8]) for one, word in zip(said, words, strict=True)] == [True] * 6
+
+
+def test_a_spec_that_needs_more_history_is_no_failure_where_another_forecasts_the_ticker(settings, engine):
+    specs = {"tutorial": SMALL, "quantile": SMALL_QUANTILE}
+    chosen = settings.model_copy(update={"specs": specs})
+    early = evening(2010, 4, 30)  # the simulated market began in January: 82 sessions
+    night = walk_night(chosen, engine, early, ["SIM-A"], pictures=False)
+    assert (night.failed, night.error) == ((), None)
+    assert [one.spec for one in night.outcomes if one.issued] == ["tutorial"]
+    (note,) = night.postponed
+    assert note.startswith("quantile does not forecast yet: ")
+    assert note in night.warnings
+
+
+def test_a_ticker_that_no_spec_can_forecast_yet_has_failed(settings, engine):
+    chosen = settings.model_copy(update={"specs": {"quantile": SMALL_QUANTILE, "tutorial": IDLE}, "spec": "quantile"})
+    night = walk_night(chosen, engine, evening(2010, 4, 30), ["SIM-A"], pictures=False)
+    assert night.failed == ("SIM-A",)
+    assert night.postponed == ()
+
+
+def test_a_simulated_night_takes_the_tickers_of_the_settings_else_those_of_the_demo(settings, engine):
+    simulated = get_source("simulated")
+    named = settings.model_copy(update={"tickers": ("SIM-X", "SIM-Y")})
+    assert choose_tickers(named, engine, None, simulated) == ["SIM-X", "SIM-Y"]
+    assert choose_tickers(settings, engine, None, simulated) == list(simulated.default_tickers)

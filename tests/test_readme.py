@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -230,10 +229,11 @@ def test_the_other_commands_are_those_that_other_tests_run():
 
 def test_the_crontab_line_is_a_schedule_and_a_command_that_works(run_here):
     (block,) = _blocks("crontab")
-    zone, line = block.splitlines()
-    ZoneInfo(zone.removeprefix("CRON_TZ="))
-    assert re.fullmatch(r"(\S+ ){5} cd \$HOME/stockrnn && \.venv/bin/stockrnn nightly", line)
-    done = run_here("stockrnn nightly", **QUICK)
+    (line,) = block.splitlines()  # no variable: not every cron knows CRON_TZ
+    hours, command = line[:11], line[11:]
+    assert hours == "35 * * * * "  # every hour, so in every zone
+    assert command == " cd $HOME/stockrnn && .venv/bin/stockrnn nightly --due"
+    done = run_here("stockrnn nightly --due", **QUICK)
     assert done.code == 0, done.err
 
 

@@ -182,3 +182,19 @@ def test_a_misspelt_variable_is_refused_instead_of_ignored(monkeypatch):
     monkeypatch.setenv("STOCKRNN_TICKER", "META")
     with pytest.raises(SettingsError, match=r"no setting STOCKRNN_TICKER; known: .*STOCKRNN_TICKERS"):
         load_settings()
+
+
+@pytest.mark.parametrize("how", ["file", "environment"])
+def test_a_home_in_the_users_own_folder_is_found(monkeypatch, tmp_path, how):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if how == "file":
+        write('home = "~/data"')
+    else:
+        monkeypatch.setenv("STOCKRNN_HOME", "~/data")
+    assert load_settings().home == tmp_path / "data"
+
+
+def test_the_home_of_a_user_that_does_not_exist_is_refused():
+    write('home = "~nobody-of-that-name/data"')
+    with pytest.raises(SettingsError, match="home folder of that user is not known"):
+        load_settings()

@@ -43,11 +43,14 @@ DEMO_EPOCHS = 15
 
 def demo() -> None:
     """Run the whole job on the built-in simulated market: no network, no server, a minute or two."""
+    from stockrnn.sources.registry import get_source
+
     typer.echo(
         f"The whole night on a simulated market, as of {DEMO_AS_OF:%A %d %B %Y}. The tutorial trains 100 epochs; "
         f"to be quick, this trains {DEMO_EPOCHS}."
     )
-    _run_night(tickers=None, as_of=DEMO_AS_OF.isoformat(), source=DEMO_SOURCE, spec=None, epochs=DEMO_EPOCHS)
+    tickers = list(get_source(DEMO_SOURCE).default_tickers)
+    _run_night(tickers=tickers, as_of=DEMO_AS_OF.isoformat(), source=DEMO_SOURCE, spec=None, epochs=DEMO_EPOCHS)
 
 
 def nightly(

@@ -57,9 +57,12 @@ def look_up_calendar(ticker: str) -> str:
     """
     found = _BY_INDEX.get(ticker) or _by_form(ticker)
     if found is None:
+        # America's classes of shares have one letter, as some exchanges do: those are known
+        parts = re.fullmatch(r"([A-Z]{1,5})\.([A-Z])", ticker)
+        written = f"Yahoo writes {parts[1]}-{parts[2]} for a class of shares; else " if parts else ""
         raise UnknownCalendarError(
-            f"{ticker}: its exchange is not known; name the exchange's calendar, such as XSTO, with --calendar when "
-            f'importing, or in stockrnn.toml as [calendars] "{ticker}" = "XSTO"'
+            f"{ticker}: its exchange is not known; {written}name the exchange's calendar, such as XSTO, "
+            f'with --calendar when importing, or in stockrnn.toml as [calendars] "{ticker}" = "XSTO"'
         )
     return found
 

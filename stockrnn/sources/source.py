@@ -45,7 +45,7 @@ class Source:
     begins
         Where a whole history begins; None for the settings' `history_from`.
     default_tickers
-        The tickers of a run that names none; empty for those of the settings, else all in the store.
+        The tickers of a run where neither it nor the settings name some; empty for all in the store.
     look_up_calendar
         Finds the exchange's calendar of a symbol that neither the settings nor the store know.
     """

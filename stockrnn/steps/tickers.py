@@ -23,8 +23,8 @@ def choose_tickers(settings: Settings, engine: Engine, tickers: Sequence[str] | 
     """
     if tickers:
         return list(dict.fromkeys(tickers))
-    if source.default_tickers:
-        return list(source.default_tickers)
+    if source.simulated:
+        return list(settings.tickers or source.default_tickers)
     with reading(engine) as connection:
         stored = read_tickers(connection, simulated=False)
         inactive = read_inactive_tickers(connection)

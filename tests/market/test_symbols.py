@@ -1,12 +1,15 @@
 """Which exchange a Yahoo symbol belongs to."""
 
+from contextlib import suppress
+
 import exchange_calendars as xc
 import pytest
 from yfinance.const import _MIC_TO_YAHOO_SUFFIX
 
-from stockrnn.errors import UnknownCalendarError
+from stockrnn.errors import InvalidTickerError, UnknownCalendarError
 from stockrnn.market import symbols as exchanges
 from stockrnn.market.symbols import find_calendar_name, look_up_calendar
+from stockrnn.types import parse_ticker
 
 
 @pytest.mark.parametrize(
@@ -78,3 +81,29 @@ def test_a_source_may_look_its_symbols_up_in_its_own_way():
     assert find_calendar_name("ABC", stored=None, **known) == "XABC"
     assert find_calendar_name("ABC", stored="XSTO", **known) == "XSTO"
     assert find_calendar_name("A", stored=None, **known) == "XLON"
+
+
+@pytest.mark.parametrize(("written", "meant"), [("BRK.B", "BRK-B"), ("BF.B", "BF-B"), ("RDS.A", "RDS-A")])
+def test_a_class_of_shares_with_a_dot_is_told_how_yahoo_writes_it(written, meant):
+    with pytest.raises(UnknownCalendarError, match=f"Yahoo writes {meant}"):
+        look_up_calendar(written)
+
+
+@pytest.mark.parametrize("text", ["brk/b", "BRK B"])
+def test_a_class_of_shares_that_is_no_symbol_is_told_how_yahoo_writes_it(text):
+    with pytest.raises(InvalidTickerError, match="Yahoo writes BRK-B"):
+        parse_ticker(text)
+
+
+@pytest.mark.parametrize("ticker", ["VOD.L", "AIR.F", "ABC.V", "TEVA.TA", "NOPE.QQ", "^NOSUCH"])
+def test_exchanges_of_one_letter_and_unknown_ones_are_not_taken_for_classes_of_shares(ticker):
+    found = ""
+    with suppress(UnknownCalendarError):
+        found = look_up_calendar(ticker)
+    assert found or not _mentions_classes(ticker)
+
+
+def _mentions_classes(ticker):
+    with pytest.raises(UnknownCalendarError) as refused:
+        look_up_calendar(ticker)
+    return "Yahoo writes" in str(refused.value)
