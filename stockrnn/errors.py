@@ -147,6 +147,17 @@ class UnknownTickerError(StockrnnError):
         super().__init__(f"{ticker}: no prices are stored; run 'stockrnn prices import FILE --ticker {ticker}' first")
 
 
+class BrokenCalendarError(StockrnnError):
+    """A calendar that its package can't load, as with a version of pandas that it does not know."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        super().__init__(
+            f"calendar {name} can't be loaded ({problem}); install the versions of requirements.lock, or update "
+            "exchange-calendars"
+        )
+
+
 class UnknownCalendarError(UsageError):
     """A ticker whose exchange is not known, or a calendar name that does not exist."""
 

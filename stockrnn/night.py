@@ -20,6 +20,7 @@ from stockrnn.progress import Progress, current_progress
 from stockrnn.sources.source import Source
 from stockrnn.steps import backtest, retrain
 from stockrnn.steps.describe import describe_backtested, describe_issued, describe_scored
+from stockrnn.steps.exchange import explain_ends
 from stockrnn.steps.failures import group_failures, keeping_failures, summarize
 from stockrnn.steps.feed import Feed, open_feed, update_prices
 from stockrnn.steps.forecast import Issued, forecast_next
@@ -205,7 +206,9 @@ def _make_notes(run: Run, outcomes: Sequence[Outcome], source: Source) -> tuple[
         as_of=run.moment(simulated=source.simulated),
         simulated=source.simulated,
     )
-    return explain_late_night(run, [one.forecast for one in outcomes if one.forecast]) + monitored
+    issued = [one.forecast for one in outcomes if one.forecast]
+    calendars = {one.ticker: run.history(one.ticker).calendar for one in issued if one.kind == "live"}
+    return explain_ends(calendars.items(), now=run.now) + explain_late_night(run, issued) + monitored
 
 
 def settle_postponed(outcomes: Sequence[Outcome]) -> list[Outcome]:

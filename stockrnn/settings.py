@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     processes: Processes | None = None
     dask_scheduler: str | None = Field(default=None, pattern=r"^[a-z]+://[^@\s]+$")
     calendars: dict[Ticker, str] = Field(default_factory=dict)
+    extra_closures: dict[str, tuple[Day, ...]] = Field(default_factory=dict)
+    extra_sessions: dict[str, tuple[Day, ...]] = Field(default_factory=dict)
+    """Calendar to days: what its package does not know."""
     specs: dict[str, Any] = Field(default_factory=dict)
     """Name to table, as written; `models.registry` reads them, which knows the kinds of models."""
 

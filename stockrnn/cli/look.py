@@ -81,7 +81,14 @@ def _print_status(state: "Status") -> None:
         print_table(
             ("ticker", "last_session", "last_cutoff", "next_session", "missed", "live_record"),
             [
-                (one.ticker, one.last_session, one.last_cutoff, one.next_session, one.missed, one.live.words)
+                (
+                    one.ticker,
+                    one.last_session,
+                    one.last_cutoff,
+                    f"{one.next_session} (assumed)" if one.assumed else one.next_session,
+                    one.missed,
+                    one.live.words,
+                )
                 for one in state.tickers
             ],
         )
@@ -107,6 +114,7 @@ def _print_status_json(state: "Status") -> None:
                 "last_session": one.last_session,
                 "last_cutoff": one.last_cutoff,
                 "next_session": one.next_session,
+                "next_session_assumed": one.assumed,
                 "missed": one.missed,
                 "live_record": one.live.words,
             }

@@ -17,6 +17,8 @@ from stockrnn.models.registry import nightly_specs, read_specs
 from stockrnn.settings import Settings
 from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 from stockrnn.sources.source import Source
+from stockrnn.steps.exchange import explain_ends
+from stockrnn.steps.failures import group_failures
 from stockrnn.steps.liveness import explain_never_live
 from stockrnn.steps.run import find_calendar
 from stockrnn.store.engine import reading
@@ -102,13 +104,21 @@ def _look_at_specs(settings: Settings) -> tuple[Health, str]:
 
 
 def _look_at_calendars(settings: Settings, engine: Engine, now: datetime) -> tuple[Health, str]:
+    found, failed = [], dict[str, str]()
     with reading(engine) as connection:
         tickers = settings.tickers or read_tickers(connection, simulated=False)
-        found = [find_calendar(connection, settings, one, as_of=now) for one in tickers]
-    never = [explain_never_live(one, calendar, settings.target) for one, calendar in zip(tickers, found, strict=True)]
-    if any(never):
-        return "warning", "; ".join(filter(None, never))
-    following = sorted({f"{calendar.name} {calendar.next_to_open(now)}" for calendar in found})
+        for ticker in tickers:
+            try:
+                found.append((ticker, find_calendar(connection, settings, ticker, as_of=now)))
+            except StockrnnError as error:
+                failed[ticker] = str(error)
+    if failed:
+        return "problem", "; ".join(group_failures(failed.items()))
+    never = [explain_never_live(ticker, calendar, settings.target) for ticker, calendar in found]
+    warnings = [*explain_ends(found, now=now), *filter(None, never)]
+    if warnings:
+        return "warning", "; ".join(warnings)
+    following = sorted({f"{calendar.name} {calendar.next_to_open(now)}" for _, calendar in found})
     return "ok", f"{len(tickers)} tickers; next sessions: {', '.join(following) or '-'}"
 
 

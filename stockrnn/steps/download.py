@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 
 from stockrnn.errors import NoPriceDataError, WrongCalendarError
 from stockrnn.market.bars import check_bars
-from stockrnn.market.calendars import Calendar, calendar_at
+from stockrnn.market.calendars import Calendar
 from stockrnn.market.revisions import compare_bars
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.sources.source import Fetch, Source
+from stockrnn.steps.exchange import load_exchange
 from stockrnn.steps.liveness import explain_never_live
 from stockrnn.steps.run import Job
 from stockrnn.store.actions import differ, read_actions, write_actions
@@ -155,7 +156,7 @@ def _find_calendar(job: Job, source: Source, stored: Instrument | None) -> Calen
         stored=stored.calendar if stored else None,
         look_up=source.look_up_calendar,
     )
-    return calendar_at(name, job.as_of)
+    return load_exchange(job.settings, name, as_of=job.as_of)
 
 
 def _settle_hours(job: Job, source: Source) -> float:
@@ -220,7 +221,7 @@ def _store(request: _Request, download: Download) -> Written | None:
             **said,
             source=update.written_as,
             observed_at=update.now,
-            expected=update.calendar.sessions(request.span.first, request.span.last),
+            expected=update.calendar.known_sessions(request.span.first, request.span.last),
             asked=request.span,
         )
         write_updated(connection, ticker, **said, updated_at=_date_update(update))
@@ -289,9 +290,10 @@ def _splits(download: Download) -> list[Action]:
 
 
 def _check(update: _Update, download: Download) -> Bars:
+    calendar = update.calendar.with_unknown_past(pd.DatetimeIndex(download.rows["session"]))
     bars = check_bars(
         download.rows,
-        closes=update.calendar.table["closes"],
+        closes=calendar.table["closes"],
         as_of=update.job.as_of,
         settle_hours=_settle_hours(update.job, update.source),
         splits={action.ex_date: action.value for action in _splits(download)},

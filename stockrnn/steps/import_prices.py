@@ -10,10 +10,11 @@ from sqlalchemy import Engine
 
 from stockrnn.errors import PriceFileError
 from stockrnn.market.bars import check_bars
-from stockrnn.market.calendars import Calendar, calendar_at
+from stockrnn.market.calendars import Calendar
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.settings import Settings
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
+from stockrnn.steps.exchange import load_exchange
 from stockrnn.steps.liveness import explain_never_live
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import read_calendar_name
@@ -49,12 +50,12 @@ def import_prices(
     with reading(engine) as connection:
         stored = read_calendar_name(connection, ticker)
     name = calendar or find_calendar_name(ticker, named=settings.calendars, stored=stored)
-    sessions = calendar_at(name, as_of)
+    sessions = load_exchange(settings, name, as_of=as_of)
     checked = [_read_checked(path, sessions, as_of, settle_hours=settings.settle_hours) for path in files]
     _require_agreement(files, checked)
     spans = [day.date() for bars in checked for day in bars.frame.index[[0, -1]]]
     quarantined = pd.DatetimeIndex([issue.session for bars in checked for issue in bars.issues]).as_unit("ns")
-    expected = [None] * (len(files) - 1) + [sessions.sessions(min(spans), max(spans)).difference(quarantined)]
+    expected = [None] * (len(files) - 1) + [sessions.known_sessions(min(spans), max(spans)).difference(quarantined)]
     never = explain_never_live(ticker, sessions, settings.target)
     if stored is None and never:
         LOG.warning("%s", never)
@@ -93,6 +94,7 @@ def _require_agreement(files: Sequence[Path], checked: Sequence[Bars]) -> None:
 
 def _read_checked(path: Path, calendar: Calendar, as_of: datetime, *, settle_hours: float) -> Bars:
     rows = read_price_file(path)
-    bars = check_bars(rows, closes=calendar.table["closes"], as_of=as_of, settle_hours=settle_hours)
+    known = calendar.with_unknown_past(pd.DatetimeIndex(rows["session"]))
+    bars = check_bars(rows, closes=known.table["closes"], as_of=as_of, settle_hours=settle_hours)
     require_mostly_good(path, bars)
     return bars

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 
 import pandas as pd
@@ -15,12 +15,13 @@ from stockrnn.errors import (
     UnknownSpecError,
     UnknownTickerError,
 )
-from stockrnn.market.calendars import Calendar, calendar_at
+from stockrnn.market.calendars import Calendar
 from stockrnn.market.live import live_until
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.models.registry import read_specs
 from stockrnn.models.spec import Spec
 from stockrnn.settings import Settings
+from stockrnn.steps.exchange import load_exchange
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_calendar_name, read_instrument, read_simulated_time
 from stockrnn.store.prices import PriceState, is_simulated, read_bars, read_price_state
@@ -33,10 +34,11 @@ def find_calendar(connection: Connection, settings: Settings, ticker: str, *, as
 
     Raises
     ------
-    UnknownCalendarError
+    UnknownCalendarError, BrokenCalendarError
     """
     stored = read_calendar_name(connection, ticker)
-    return calendar_at(find_calendar_name(ticker, named=settings.calendars, stored=stored), as_of)
+    name = find_calendar_name(ticker, named=settings.calendars, stored=stored)
+    return load_exchange(settings, name, as_of=as_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +191,7 @@ class Run:
         # the simulated market has its figures at the close
         settle_hours = 0.0 if simulated else self.settings.settle_hours
         settled = calendar.last_settled(as_of, settle_hours=settle_hours)
-        behind = calendar.sessions(pd.Timestamp(known.index[-1]).date(), settled)
+        behind = calendar.known_sessions(pd.Timestamp(known.index[-1]).date() + timedelta(days=1), settled)
         return History(
             ticker=ticker,
             bars=known,
@@ -200,7 +202,7 @@ class Run:
             calendar=calendar,
             currency=instrument.currency if instrument else None,
             settle_hours=settle_hours,
-            sessions_behind=max(len(behind) - 1, 0),
+            sessions_behind=len(behind),
             simulated=simulated,
         )
 

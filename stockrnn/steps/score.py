@@ -96,7 +96,7 @@ def _find_missed(connection: Connection, job: Job, history: History, clock: date
     if not live:
         return ()
     calendar = history.calendar
-    closed = calendar.sessions(min(live), history.cutoff)
+    closed = calendar.known_sessions(min(live), history.cutoff)
     noted = live | read_missed_sessions(connection, **key)
     missing = [session for session in (pd.Timestamp(moment).date() for moment in closed) if session not in noted]
     found = []

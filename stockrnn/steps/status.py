@@ -1,17 +1,20 @@
 """How the batch is doing: freshness, last run, next session, missed nights, the live record in words."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from stockrnn.errors import UnknownCalendarError
+from stockrnn.errors import BrokenCalendarError, UnknownCalendarError
 from stockrnn.evaluation.standings import compare_with_benchmarks
 from stockrnn.evaluation.verdicts import Verdict
+from stockrnn.market.calendars import Calendar
 from stockrnn.market.live import can_be_live
 from stockrnn.settings import Settings
+from stockrnn.steps.exchange import explain_ends
 from stockrnn.steps.liveness import LATE_NIGHTS, describe_late
 from stockrnn.steps.model_monitoring import monitor_models
 from stockrnn.steps.price_problems import describe_inactive, describe_possible_splits, describe_unusable
@@ -40,7 +43,9 @@ class TickerStatus:
     live
         What the settings' spec proved live in its last `LIVE_SESSIONS` scored sessions.
     problem
-        Why its calendar is not known, and what to do; None where it is.
+        Why its calendar can't tell, and what to do; None where it can.
+    assumed
+        The next session is assumed by the weekday: the calendar ends before.
     late
         Its forecasts of late were all hindcasts, though they could have been live.
     """
@@ -53,6 +58,7 @@ class TickerStatus:
     live: Verdict
     problem: str | None = None
     late: bool = False
+    assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +109,8 @@ def read_status(settings: Settings, engine: Engine, *, now: datetime) -> Status:
             ),
         ]
         unusable = tuple(describe_unusable(connection, settings, real, now=now))
-        warnings = (*describe_possible_splits(connection), *describe_inactive(connection))
+        ends = _explain_ends(connection, settings, [one.ticker for one in tickers if one.ticker not in invented], now)
+        warnings = (*ends, *describe_possible_splits(connection), *describe_inactive(connection))
     warnings += monitor_models(settings, engine, as_of=now, simulated=False)
     if invented:
         warnings += monitor_models(settings, engine, as_of=simulated_now, simulated=True)
@@ -129,13 +136,28 @@ def _look_at_one(
     }
     try:
         calendar = find_calendar(connection, settings, ticker, as_of=now)
-    except UnknownCalendarError as error:
+    except (UnknownCalendarError, BrokenCalendarError) as error:
         return TickerStatus(**known, next_session=None, missed=0, problem=str(error))
-    missed = len(calendar.sessions(last_cutoff, calendar.last_closed(due))) - 1 if last_cutoff else 1
+    missed = _count_missed(calendar, last_cutoff, due) if last_cutoff else 1
     late = can_be_live(calendar, settings.target) and are_late(
         connection, ticker=ticker, target=settings.target, nights=LATE_NIGHTS
     )
-    return TickerStatus(**known, next_session=calendar.next_to_open(now), missed=max(missed, 0), late=late)
+    session = calendar.next_to_open(now)
+    return TickerStatus(**known, next_session=session, missed=missed, late=late, assumed=calendar.is_assumed(session))
+
+
+def _count_missed(calendar: Calendar, last_cutoff: date, due: datetime) -> int:
+    return len(calendar.known_sessions(last_cutoff + timedelta(days=1), calendar.last_closed(due)))
+
+
+def _explain_ends(
+    connection: Connection, settings: Settings, tickers: Sequence[str], now: datetime
+) -> tuple[str, ...]:
+    found = []
+    for ticker in tickers:
+        with suppress(UnknownCalendarError, BrokenCalendarError):
+            found.append((ticker, find_calendar(connection, settings, ticker, as_of=now)))
+    return explain_ends(found, now=now)
 
 
 def _describe_missed(ticker: TickerStatus) -> str:

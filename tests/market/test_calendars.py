@@ -89,8 +89,8 @@ def test_a_day_without_a_session_has_no_opening():
 
 
 def test_before_the_first_session_there_is_no_last_one():
-    with pytest.raises(UsageError, match=r"XNYS.*1950"):
-        load().last_closed(utc(1950, 1, 1))
+    with pytest.raises(UsageError, match=r"XNYS.*1899"):
+        load().last_closed(utc(1899, 1, 1))
 
 
 def test_times_with_another_offset_mean_the_same_moment():

@@ -1,0 +1,62 @@
+"""An exchange's calendar as the settings have it: with closures and sessions that its package does not know."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from functools import cache
+
+from stockrnn.errors import UnknownCalendarError
+from stockrnn.market.calendars import Calendar, calendar_at, is_calendar
+from stockrnn.settings import Settings
+from stockrnn.steps.failures import join_tickers
+
+WARN_DAYS = 60
+"""So long before a calendar ends it is said."""
+
+
+def load_exchange(settings: Settings, name: str, *, as_of: datetime) -> Calendar:
+    """Return the calendar `name`, reaching at least a year beyond `as_of`, with the settings' changes.
+
+    Raises
+    ------
+    UnknownCalendarError
+        There is none of that name, or of one that the settings name.
+    BrokenCalendarError
+    """
+    changed = {*settings.extra_closures, *settings.extra_sessions}
+    unknown = [one for one in sorted(changed) if not is_calendar(one)]
+    if unknown:
+        raise UnknownCalendarError(
+            f"extra_closures or extra_sessions of stockrnn.toml name no calendar {', '.join(unknown)}; expected a "
+            "market identifier code such as XIDX"
+        )
+    calendar = calendar_at(name, as_of)
+    if name not in changed:
+        return calendar
+    return _change(
+        calendar.name, as_of.year, settings.extra_closures.get(name, ()), settings.extra_sessions.get(name, ())
+    )
+
+
+@cache
+def _change(name: str, year: int, closures: tuple[date, ...], sessions: tuple[date, ...]) -> Calendar:
+    calendar = calendar_at(name, datetime(year, 6, 30, tzinfo=UTC))
+    return calendar.with_changes(closures=closures, sessions=sessions)
+
+
+def explain_ends(calendars: Iterable[tuple[str, Calendar]], *, now: datetime) -> tuple[str, ...]:
+    """Say which calendars end soon or have ended, each with its tickers.
+
+    Parameters
+    ----------
+    calendars
+        Tickers, each with its calendar.
+    """
+    ending: dict[str, list[str]] = {}
+    for ticker, calendar in calendars:
+        words = calendar.explain_end(now, days=WARN_DAYS)
+        if words:
+            ending.setdefault(words, []).append(ticker)
+    return tuple(
+        f"{words} (of {join_tickers(tickers)}); after that its sessions are assumed by the weekday"
+        for words, tickers in ending.items()
+    )
