@@ -15,6 +15,8 @@ import pandas as pd
 
 from stockrnn.errors import PriceFileError
 from stockrnn.files import UnreadableFileError, read_file
+from stockrnn.sources.bar_spacing import explain_intraday
+from stockrnn.sources.csv_layouts import STOOQ_START, to_yahoos_layout
 from stockrnn.types import BAR_COLUMNS, Bars, require_known_year
 
 _TITLES = {
@@ -56,12 +58,13 @@ _SIGNATURES = {
 }
 
 
-def read_price_file(path: Path) -> pd.DataFrame:
-    """Return the rows of a price file, whatever their prices say.
+def read_price_file(path: Path, *, ticker: str | None = None) -> pd.DataFrame:
+    """Return the rows of a price file, whatever their prices say; of several tickers those of `ticker`.
 
     Columns may stand in any order and case, `Adj Close` may be missing, others are ignored. An empty field,
     `null` and `NaN` are missing values. Dates are ISO dates; a time after them is ignored, which leaves the
     exchange-local date of yfinance's own exports. Rows that are the same twice count once.
+    Other layouts are those of `csv_layouts`.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def read_price_file(path: Path) -> pd.DataFrame:
     PriceFileError
         The file can't be read, is no such CSV file, or is damaged.
     """
-    text = _read_text(path)
+    text = to_yahoos_layout(path, _read_text(path), ticker=ticker)
     records = _records(path, text)
     header_line, header = next(records)
     places = _find_columns(path, header, line=header_line)
@@ -84,7 +87,7 @@ def read_price_file(path: Path) -> pd.DataFrame:
         rows = _parse(path, text, places, width=len(header))
     except ValueError as error:
         raise _find_damage(path, text, places, width=len(header)) from error
-    return _keep_one_row_a_session(path, text, rows)
+    return _keep_one_row_a_session(path, text, rows, place=places["session"])
 
 
 def require_mostly_good(path: Path, bars: Bars) -> None:
@@ -116,7 +119,7 @@ def _read_text(path: Path) -> str:
     content = _read_bytes(path).removeprefix(codecs.BOM_UTF8)
     start = content[:1000].lstrip()
     for signature, what in _SIGNATURES.items():
-        if start.startswith(signature):
+        if start.startswith(signature) and not start.upper().startswith(STOOQ_START):
             raise PriceFileError(path, f"is {what}, not a CSV file", _LAYOUT)
     if b"\0" in content:
         raise PriceFileError(path, "holds NUL bytes, so it is not a CSV file in UTF-8", _LAYOUT)
@@ -248,7 +251,7 @@ def _bad_number(fields: Sequence[str], places: dict[str, int]) -> tuple[str, str
     return None
 
 
-def _keep_one_row_a_session(path: Path, text: str, rows: pd.DataFrame) -> pd.DataFrame:
+def _keep_one_row_a_session(path: Path, text: str, rows: pd.DataFrame, *, place: int) -> pd.DataFrame:
     """Return the rows by session; raise where two rows of one session disagree."""
     # comparing whole rows costs more than reading them, and hardly any file needs it
     once = rows if rows["session"].is_unique else rows.drop_duplicates()
@@ -257,7 +260,12 @@ def _keep_one_row_a_session(path: Path, text: str, rows: pd.DataFrame) -> pd.Dat
         position = int(once.index[again][0])
         session = rows["session"][position]
         earlier = int(rows.index[rows["session"] == session][0])
-        lines = [line for line, _ in _records(path, text)][1:]
+        lines, cells = zip(
+            *((line, fields[place]) for line, fields in islice(_records(path, text), 1, None)), strict=True
+        )
+        kind = explain_intraday([cell[11:16] for cell in cells if cell[:10] == f"{session.date()}"])
+        if kind:
+            raise PriceFileError(path, kind, "export daily bars", line=lines[position])
         raise PriceFileError(
             path,
             f"{session.date()} stands there twice with different values, first on line {lines[earlier]}",

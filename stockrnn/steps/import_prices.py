@@ -13,6 +13,7 @@ from stockrnn.market.bars import check_bars
 from stockrnn.market.calendars import Calendar
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.settings import Settings
+from stockrnn.sources.bar_spacing import require_daily
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
 from stockrnn.steps.exchange import load_exchange
 from stockrnn.steps.liveness import explain_never_live
@@ -51,7 +52,7 @@ def import_prices(
         stored = read_calendar_name(connection, ticker)
     name = calendar or find_calendar_name(ticker, named=settings.calendars, stored=stored)
     sessions = load_exchange(settings, name, as_of=as_of)
-    checked = [_read_checked(path, sessions, as_of, settle_hours=settings.settle_hours) for path in files]
+    checked = [_read_checked(path, sessions, as_of, settings=settings, ticker=ticker) for path in files]
     _require_agreement(files, checked)
     spans = [day.date() for bars in checked for day in bars.frame.index[[0, -1]]]
     quarantined = pd.DatetimeIndex([issue.session for bars in checked for issue in bars.issues]).as_unit("ns")
@@ -92,9 +93,11 @@ def _require_agreement(files: Sequence[Path], checked: Sequence[Bars]) -> None:
                 )
 
 
-def _read_checked(path: Path, calendar: Calendar, as_of: datetime, *, settle_hours: float) -> Bars:
-    rows = read_price_file(path)
-    known = calendar.with_unknown_past(pd.DatetimeIndex(rows["session"]))
-    bars = check_bars(rows, closes=known.table["closes"], as_of=as_of, settle_hours=settle_hours)
+def _read_checked(path: Path, calendar: Calendar, as_of: datetime, *, settings: Settings, ticker: str) -> Bars:
+    rows = read_price_file(path, ticker=ticker)
+    days = pd.DatetimeIndex(rows["session"])
+    require_daily(path, rows["session"], expected=len(calendar.sessions(days[0].date(), days[-1].date())))
+    closes = calendar.with_unknown_past(days).table["closes"]
+    bars = check_bars(rows, closes=closes, as_of=as_of, settle_hours=settings.settle_hours)
     require_mostly_good(path, bars)
     return bars
