@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from stockrnn.progress import LogProgress, OnEpoch, Progress, shown_by
+from stockrnn.report.formats import format_number
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -112,4 +113,4 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 def _write_cell(cell: object) -> str:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return "-"
-    return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
+    return format_number(cell) if isinstance(cell, float) else str(cell)

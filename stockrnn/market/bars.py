@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from stockrnn.types import BAR_COLUMNS, PRICE_COLUMNS, Bars, PriceIssue
+from stockrnn.market.adjusted_closes import drop_impossible
+from stockrnn.types import BAR_COLUMNS, Bars, PriceIssue
 
 MISSING_SESSION = "missing_session"
 NOT_SETTLED = "session_not_settled"
@@ -41,6 +42,7 @@ def check_bars(
     `missing_price` (NaN in open, high, low or close, or infinity in any column), `non_positive_price`,
     `high_low_contradiction`, `negative_volume`, `split_not_applied` (after a recent split whose ratio the prices
     before it do not have yet), `jump` (about 100 times the prices before it, or a hundredth, for at most 10 rows).
+    An `adj_close` that is not positive is taken for missing: one issue, `adj_close_not_positive`, for all such rows.
 
     Parameters
     ----------
@@ -62,10 +64,9 @@ def check_bars(
     faults |= {"split_not_applied": unapplied, "jump": _find_jumps(rows, good & ~unapplied)}
     faulty = np.stack(list(faults.values()))  # (kinds, rows)
     bad = np.asarray(faulty.any(axis=0))
-    return Bars(
-        frame=_index_by_session(rows.loc[~bad]),
-        issues=tuple(_describe(rows.loc[bad], faulty[:, bad].argmax(axis=0), list(faults), closes, settled_by)),
-    )
+    issues = tuple(_describe(rows.loc[bad], faulty[:, bad].argmax(axis=0), list(faults), closes, settled_by))
+    rows, adjusted = drop_impossible(rows, ~bad)
+    return Bars(frame=_index_by_session(rows.loc[~bad]), issues=issues + adjusted)
 
 
 def _index_by_session(rows: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +82,7 @@ def _find_faults(rows: pd.DataFrame, closes: pd.Series, as_of: datetime) -> dict
     values = {column: rows[column].to_numpy() for column in BAR_COLUMNS}
     ohlc = np.stack([values[column] for column in _OHLC])  # (4, N)
     infinite = np.stack([np.isinf(column) for column in values.values()])  # (6, N)
-    not_positive = np.stack([values[column] <= 0 for column in PRICE_COLUMNS])  # (5, N)
+    not_positive = ohlc <= 0  # (4, N)
     return {
         "not_a_session": positions < 0,
         "session_not_settled": positions >= closed,
@@ -189,11 +190,16 @@ def _detail(kind: str, session: pd.Timestamp, bar: Mapping[str, float], closes: 
             missing = [c for c in BAR_COLUMNS if math.isinf(bar[c]) or (c in _OHLC and math.isnan(bar[c]))]
             return ", ".join(f"{c} is {bar[c] if math.isinf(bar[c]) else 'missing'}" for c in missing)
         case "non_positive_price":
-            return ", ".join(f"{c} is {bar[c]}" for c in PRICE_COLUMNS if bar[c] <= 0)
+            return ", ".join(f"{c} is {_write_exactly(bar[c])}" for c in _OHLC if bar[c] <= 0)
         case "high_low_contradiction":
             return _detail_contradiction(bar)
         case _:
             return _REASONS.get(kind) or f"volume is {bar['volume']}"
+
+
+def _write_exactly(value: float) -> str:
+    """Write a number with all its digits and no exponent."""
+    return np.format_float_positional(value, trim="0")
 
 
 def _in_utc(moment: datetime) -> str:
@@ -204,8 +210,8 @@ def _detail_contradiction(bar: Mapping[str, float]) -> str:
     above = [c for c in ("open", "low", "close") if bar["high"] < bar[c] * (1 - _NOISE)]
     below = [c for c in ("open", "close") if bar["low"] > bar[c] * (1 + _NOISE)]
     return ", ".join(
-        [f"high {bar['high']} is below {c} {bar[c]}" for c in above]
-        + [f"low {bar['low']} is above {c} {bar[c]}" for c in below]
+        [f"high {_write_exactly(bar['high'])} is below {c} {_write_exactly(bar[c])}" for c in above]
+        + [f"low {_write_exactly(bar['low'])} is above {c} {_write_exactly(bar[c])}" for c in below]
     )
 
 

@@ -8,6 +8,7 @@ from stockrnn.types import Span, month_span
 MISSING = "n/a"
 _WHOLE_UNITS_FROM = 100_000.0
 _MAX_DECIMALS = 12
+_DECIMALS, _FEW_DIGITS_BELOW = 4, 0.01
 
 
 def price_decimals(scale: float) -> int:
@@ -22,6 +23,19 @@ def price_decimals(scale: float) -> int:
     if size >= 1.0:
         return 0 if size >= _WHOLE_UNITS_FROM else 2
     return min(3 - math.floor(math.log10(size)), _MAX_DECIMALS)
+
+
+def format_number(value: float) -> str:
+    """Write any number of a table: 4 decimals, below 0.01 at least 4 digits, from 100,000 on whole units.
+
+    >>> format_number(713.25), format_number(0.000004456), format_number(123456.78), format_number(0.0)
+    ('713.2500', '0.000004456', '123,457', '0.0000')
+    """
+    size = abs(value)
+    if size >= _WHOLE_UNITS_FROM:
+        return f"{value:,.0f}"
+    few = 0.0 < size < _FEW_DIGITS_BELOW
+    return f"{value:.{price_decimals(size) if few else _DECIMALS}f}"
 
 
 def format_price(value: float, *, scale: float | None = None) -> str:

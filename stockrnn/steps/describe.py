@@ -1,6 +1,7 @@
 """What is said of a step that was done, one line each; prices in quote currency."""
 
 from stockrnn.evaluation.benchmarks import BASELINE_TITLES, is_on_scale
+from stockrnn.report.formats import format_number, format_price
 from stockrnn.steps.backtest import Backtested
 from stockrnn.steps.forecast import Issued
 from stockrnn.steps.score import Scored
@@ -24,16 +25,17 @@ def describe_issued(issued: Issued) -> str:
     words = f"{made.spec} forecasts" if issued.new else f"{made.spec}: the forecast stands:"
     behind = f"; sessions closed since: {issued.sessions_behind}" if issued.sessions_behind else ""
     shown = {name: getattr(made, name) for name in _SHOWN if is_on_scale(name, made.target)}
-    beside = ", ".join(f"{BASELINE_TITLES[name]} {price:.2f}" for name, price in shown.items())
-    return f"{words} {made.target} of {made.target_session} {made.predicted:.2f}, {beside} ({made.kind}){behind}"
+    beside = ", ".join(f"{BASELINE_TITLES[name]} {format_price(price)}" for name, price in shown.items())
+    price = format_price(made.predicted)
+    return f"{words} {made.target} of {made.target_session} {price}, {beside} ({made.kind}){behind}"
 
 
 def describe_backtested(done: Backtested) -> str:
     """Say how far the forecasts of a holdout were off, beside the same."""
     tested = done.backtest
     shown = {name: tested.metrics[name]["mae"] for name in _SHOWN if is_on_scale(name, tested.target)}
-    beside = ", ".join(f"{BASELINE_TITLES[name]} {mae:.4f}" for name, mae in shown.items())
+    beside = ", ".join(f"{BASELINE_TITLES[name]} {format_number(mae)}" for name, mae in shown.items())
     return (
         f"{tested.spec}: backtest of {tested.holdout}, {len(tested.forecasts)} sessions: mean absolute error "
-        f"{tested.metrics[tested.spec]['mae']:.4f}, {beside}"
+        f"{format_number(tested.metrics[tested.spec]['mae'])}, {beside}"
     )

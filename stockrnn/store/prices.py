@@ -9,6 +9,7 @@ import pandas as pd
 from sqlalchemy import BindParameter, Connection, Subquery, bindparam, func, select
 
 from stockrnn.errors import MixedSourcesError
+from stockrnn.market.adjusted_closes import ADJ_CLOSE_NOT_POSITIVE
 from stockrnn.market.bars import find_gaps
 from stockrnn.market.revisions import Comparison, compare_bars
 from stockrnn.store.actions import read_actions
@@ -188,7 +189,7 @@ def write_bars(
     return Written(
         inserted=len(comparison.new),
         revised=len(comparison.changed),
-        quarantined=len(bars.issues),
+        quarantined=sum(issue.kind != ADJ_CLOSE_NOT_POSITIVE for issue in bars.issues),
         missing=len(gaps),
         possible_splits=possible_splits,
     )

@@ -65,7 +65,6 @@ def test_no_rows_give_an_empty_frame():
         ({"volume": INF}, "missing_price", "volume is inf"),
         ({"low": 0.0}, "non_positive_price", "low is 0.0"),
         ({"open": -1.5, "low": -2.0}, "non_positive_price", "open is -1.5, low is -2.0"),
-        ({"adj_close": 0.0}, "non_positive_price", "adj_close is 0.0"),
         ({"high": 10.5}, "high_low_contradiction", "high 10.5 is below close 11.0"),
         ({"low": 10.25}, "high_low_contradiction", "low 10.25 is above open 10.0"),
         (
