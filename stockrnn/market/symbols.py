@@ -67,11 +67,6 @@ def look_up_calendar(ticker: str) -> str:
     return found
 
 
-def known_calendars() -> frozenset[str]:
-    """Return the names of all calendars that a symbol can tell."""
-    return frozenset({*_BY_SUFFIX.values(), *_BY_INDEX.values(), _AROUND_THE_CLOCK, _WEEKDAYS, _FUTURES})
-
-
 def find_calendar_name(
     ticker: str, *, named: Mapping[str, str], stored: str | None, look_up: LookUp = look_up_calendar
 ) -> str:

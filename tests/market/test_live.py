@@ -5,10 +5,10 @@ from typing import get_args
 import exchange_calendars as xc
 import pandas as pd
 import pytest
+from known_calendars import KNOWN_CALENDARS
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.market.live import can_be_live, live_until
-from stockrnn.market.symbols import known_calendars
 from stockrnn.types import CONTINUOUS_CALENDARS, CONTINUOUS_HOURS, Target
 
 
@@ -65,7 +65,7 @@ def test_continuous_are_all_the_calendars_of_which_most_sessions_open_as_the_las
 
 @pytest.mark.exhaustive
 def test_nothing_is_live_after_the_opening_but_closes_of_continuous_markets_and_those_long_before_the_close():
-    for name in sorted(known_calendars()):
+    for name in KNOWN_CALENDARS:
         calendar = load_calendar(name, through_year=2025)
         sessions = calendar.table.loc["2024-01-01":"2024-12-31"].index.date
         for cutoff, session in pairwise(sessions):

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from inline import walk_night
+from known_calendars import KNOWN_CALENDARS
 from scenario import SMALL
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.market.live import live_until
-from stockrnn.market.symbols import known_calendars
 from stockrnn.settings import Settings
 from stockrnn.sources.registry import get_source
 from stockrnn.steps.due import find_due
@@ -110,7 +110,7 @@ def test_an_hourly_run_meets_the_hours_of_every_session(name):
 
 @pytest.mark.exhaustive
 def test_an_hourly_run_meets_the_hours_of_every_session_of_all_calendars():
-    for name in sorted(known_calendars()):
+    for name in KNOWN_CALENDARS:
         check_hours(name)
 
 
