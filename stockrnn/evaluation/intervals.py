@@ -76,7 +76,8 @@ def conformal_intervals(predicted: float, *, unit: float, scores: np.ndarray) ->
     """
     found: dict[str, float] = {}
     for level in LEVELS:
-        width = unit * conformal_quantile(scores[-CALIBRATION_SESSIONS:], level=level)
+        score = conformal_quantile(scores[-CALIBRATION_SESSIONS:], level=level)
+        width = unit * score if math.isfinite(score) else math.nan
         known = math.isfinite(width)
         # no price is below zero
         found[f"lower_{level}"] = max(predicted - width, 0.0) if known else math.nan

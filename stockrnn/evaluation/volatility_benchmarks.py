@@ -20,8 +20,8 @@ def make_volatility_benchmarks(
     """Return one table per method, of the held-out sessions: `predicted` and `INTERVAL_COLUMNS`, in quote currency.
 
     What is modelled is the log return from each close to the next session's target (from the adjusted close for
-    `adj_close`). Empty where the history before the holdout is shorter than a year; without `gjr_garch` where the
-    package `arch` is not installed.
+    `adj_close`). Empty where the history before the holdout is shorter than a year or never moved; no `gjr_garch`
+    where the package `arch` is not installed.
 
     Parameters
     ----------
@@ -32,7 +32,9 @@ def make_volatility_benchmarks(
     """
     reference = bars[reference_column(target)].shift(1)
     moves = (bars[target] / reference).loc[: sessions[-1]].dropna().apply(np.log)
-    if int((moves.index < sessions[0]).sum()) < _MIN_RETURNS:
+    known = moves[moves.index < sessions[0]]
+    # no method fits a price that never moved
+    if len(known) < _MIN_RETURNS or np.ptp(known.to_numpy()) == 0:
         return {}
     methods: dict[str, Callable[..., pd.DataFrame]] = dict(
         zip(VOLATILITY_BENCHMARKS, (ewma_quantiles, gjr_garch_quantiles), strict=True)

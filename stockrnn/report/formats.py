@@ -8,7 +8,7 @@ from stockrnn.types import Span, month_span
 MISSING = "n/a"
 _WHOLE_UNITS_FROM = 100_000.0
 _MAX_DECIMALS = 12
-_DECIMALS, _FEW_DIGITS_BELOW = 4, 0.01
+_DECIMALS, _FEW_DIGITS_BELOW, _NOTHING_BELOW = 4, 0.01, 1e-9
 
 
 def price_decimals(scale: float) -> int:
@@ -34,7 +34,7 @@ def format_number(value: float) -> str:
     size = abs(value)
     if size >= _WHOLE_UNITS_FROM:
         return f"{value:,.0f}"
-    few = 0.0 < size < _FEW_DIGITS_BELOW
+    few = _NOTHING_BELOW < size < _FEW_DIGITS_BELOW
     return f"{value:.{price_decimals(size) if few else _DECIMALS}f}"
 
 

@@ -18,7 +18,7 @@ from stockrnn.steps.exchange import explain_ends, load_exchange
 COUNTS = Path(__file__).with_name("sessions_per_year.csv")
 """Recorded with exchange-calendars 4.13 and pandas 3.0."""
 ENDED = datetime(2027, 1, 5, 12, tzinfo=UTC)
-CRITICAL = ("ASEX", "XBOM", "XBSE", "XNYS", "XTAE")
+CRITICAL = ("ASEX", "XBOM", "XNYS")
 
 
 def read_counts():

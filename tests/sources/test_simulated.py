@@ -89,7 +89,13 @@ def test_every_simulated_bar_is_a_good_bar(ticker):
 
 def test_the_bars_of_the_span_asked_for_are_fetched():
     opens = (SESSIONS + pd.Timedelta(hours=14)).tz_localize("UTC")
-    calendar = Calendar("XTST", "America/New_York", pd.DataFrame({"opens": opens, "closes": CLOSES}, index=SESSIONS))
+    calendar = Calendar(
+        name="XTST",
+        timezone="America/New_York",
+        table=pd.DataFrame({"opens": opens, "closes": CLOSES}, index=SESSIONS),
+        known_from=SESSIONS[0].date(),
+        known_through=SESSIONS[-1].date(),
+    )
     bars = simulate_bars("SIM-A", SESSIONS[:40])
     for first, last, asked in ((2, 9, slice(2, 10)), (0, 39, slice(0, 40)), (39, 39, slice(39, 40))):
         span = Span(SESSIONS[first].date(), SESSIONS[last].date())

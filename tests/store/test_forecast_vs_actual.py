@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
+from stockrnn.store.actions import write_actions
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import write_forecast
 from stockrnn.store.models import write_model
 from stockrnn.store.schema import price_revisions
-from stockrnn.types import PRICE_COLUMNS
+from stockrnn.types import PRICE_COLUMNS, Action, Span
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)  # bars are stored and forecasts issued then, before Friday's open
 LATER = NOON + timedelta(days=1)
@@ -324,11 +325,15 @@ def test_a_split_told_in_the_overlap_before_the_cutoff_only_leaves_the_forecast_
     assert judge_one() == (1.0, 401.0, 404.0, 396.0, 400.0, 3.0, -5.0, -1.0)
 
 
-def test_a_cutoff_whose_bar_is_finished_in_the_night_of_a_split_is_split_too(issue, write, judge):
+def test_a_cutoff_whose_bar_is_finished_in_the_night_of_a_split_is_split_too(engine, issue, write, judge):
     issue()
     write(EARLIER)
     split = adjust(EARLIER | BARS | FRIDAYS, 0.25)
     split[THURSDAY] = (99.0, 103.0, 98.0, 100.5, 98.0, 8000.0)  # the close was 402 after all
+    four_for_one = Action(ex_date=date.fromisoformat(FRIDAY), kind="split", value=4.0)
+    with writing(engine) as connection:
+        asked = Span(date.fromisoformat(THURSDAY), date.fromisoformat(FRIDAY))
+        write_actions(connection, "META", [four_for_one], asked=asked, observed_at=LATER)
     write(split, observed_at=LATER)
     (row,) = judge().values()
     assert row["basis"] == pytest.approx(0.25, rel=0.01)
