@@ -8,6 +8,7 @@ from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
 from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
 from stockrnn.steps import feed as step
+from stockrnn.steps.exchange_sessions import believe_source
 from stockrnn.steps.run import Job
 from stockrnn.steps.tickers import choose_tickers
 from stockrnn.types import Ticker
@@ -31,4 +32,7 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
             def work(job: Job) -> None:
                 current_progress().step(job.ticker, f"prices: {step.update_prices(job, feed)}")
 
-            return run_jobs("update prices", jobs, log=log, work=work)
+            done = run_jobs("update prices", jobs, log=log, work=work)
+            for ticker in believe_source(run, chosen).again:
+                work(run.job(ticker))
+            return done

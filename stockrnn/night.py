@@ -21,6 +21,7 @@ from stockrnn.sources.source import Source
 from stockrnn.steps import backtest, retrain
 from stockrnn.steps.describe import describe_backtested, describe_issued, describe_scored
 from stockrnn.steps.exchange import explain_ends
+from stockrnn.steps.exchange_sessions import believe_source
 from stockrnn.steps.failures import group_failures, keeping_failures, summarize
 from stockrnn.steps.feed import Feed, open_feed, update_prices
 from stockrnn.steps.forecast import Issued, forecast_next
@@ -236,6 +237,10 @@ def _update_all(run: Run, tickers: Sequence[str], source: Source, run_step: RunS
         for ticker in tickers:
             with keeping_failures(ticker, failed):
                 run_step("update prices", f"{ticker}: update prices", partial(_update, run.job(ticker), feed))
+        if source.needs_network:
+            for ticker in believe_source(run, tickers).again:
+                with keeping_failures(ticker, failed):
+                    _update(run.job(ticker), feed)
     return failed
 
 

@@ -76,6 +76,7 @@ def update(
     """
     from stockrnn.errors import UsageError
     from stockrnn.sources.registry import get_source
+    from stockrnn.steps.exchange_sessions import believe_source
     from stockrnn.steps.feed import open_feed, update_prices
     from stockrnn.steps.tickers import choose_tickers
 
@@ -94,6 +95,8 @@ def update(
                 typer.echo(f"{symbol}: {written}")
                 if written is not None and written.is_faulty:
                     typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
+        for symbol in believe_source(run, chosen).again if origin.needs_network else ():
+            typer.echo(f"{symbol}: {update_prices(run.job(symbol), feed)}")
 
 
 @app.command()

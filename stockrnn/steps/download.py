@@ -20,6 +20,7 @@ from stockrnn.steps.exchange import load_exchange
 from stockrnn.steps.liveness import explain_never_live
 from stockrnn.steps.run import Job
 from stockrnn.store.actions import differ, read_actions, write_actions
+from stockrnn.store.calendar_changes import read_changes, read_offered_off_calendar
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import (
     SIMULATED,
@@ -47,18 +48,24 @@ class _Update:
 
     Attributes
     ----------
+    closures
+        Sessions of the calendar that are taken as closures: no bar has to be there.
     last
         The last session whose bar has settled.
     overlap_from
         The first session to ask for again; None where nothing is stored.
+    reopened
+        A bar was quarantined of a day that has become a session since.
     """
 
     job: Job
     source: Source
     calendar: Calendar
+    closures: tuple[date, ...]
     stored: Instrument | None
     last: date
     overlap_from: date | None
+    reopened: bool
 
     @property
     def now(self) -> datetime:
@@ -74,7 +81,7 @@ class _Update:
     def is_done(self) -> bool:
         """Whether the source was asked since the last session settled, and gave that session."""
         stored, settle_hours = self.stored, _settle_hours(self.job, self.source)
-        if stored is None or stored.updated_at is None or stored.last_session is None:
+        if self.reopened or stored is None or stored.updated_at is None or stored.last_session is None:
             return False
         asked_for = self.calendar.last_settled(stored.updated_at, settle_hours=settle_hours)
         return min(stored.last_session, asked_for) >= self.last
@@ -134,7 +141,11 @@ def _greet(update: _Update) -> None:
 def _look_up(job: Job, source: Source) -> _Update:
     with reading(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
-        calendar = _find_calendar(job, source, stored)
+        name = _find_calendar_name(job, source, stored)
+        believed = read_changes(connection, name)
+        opened = [one for one in believed if one.kind == "session"]
+        # a bar of a day that was taken as a closure is welcome
+        calendar = load_exchange(job.settings, name, as_of=job.as_of, believed=opened)
         last = calendar.last_settled(job.as_of, settle_hours=_settle_hours(job, source))
         overlap_from = read_overlap_start(
             connection,
@@ -143,20 +154,34 @@ def _look_up(job: Job, source: Source) -> _Update:
             issues_since=calendar.session_offset(last, -_ISSUE_SESSIONS),
         )
         update = _Update(
-            job=job, source=source, calendar=calendar, stored=stored, last=last, overlap_from=overlap_from
+            job=job,
+            source=source,
+            calendar=calendar,
+            closures=tuple(one.session for one in believed if one.kind == "closure"),
+            stored=stored,
+            last=last,
+            overlap_from=overlap_from,
+            reopened=_is_reopened(connection, job, calendar, added={*(one.session for one in opened)}),
         )
         require_same_market(connection, job.ticker, source=update.written_as)
     return update
 
 
-def _find_calendar(job: Job, source: Source, stored: Instrument | None) -> Calendar:
-    name = find_calendar_name(
+def _is_reopened(connection: Connection, job: Job, calendar: Calendar, *, added: set[date]) -> bool:
+    """Whether a bar was quarantined of a day that the source or the settings made a session of since."""
+    sessions = added.union(job.settings.extra_sessions.get(calendar.name, ()))
+    if not sessions:  # as a rule
+        return False
+    return not sessions.isdisjoint(read_offered_off_calendar(connection, [job.ticker], since=min(sessions)))
+
+
+def _find_calendar_name(job: Job, source: Source, stored: Instrument | None) -> str:
+    return find_calendar_name(
         job.ticker,
         named=job.settings.calendars,
         stored=stored.calendar if stored else None,
         look_up=source.look_up_calendar,
     )
-    return load_exchange(job.settings, name, as_of=job.as_of)
 
 
 def _settle_hours(job: Job, source: Source) -> float:
@@ -221,7 +246,9 @@ def _store(request: _Request, download: Download) -> Written | None:
             **said,
             source=update.written_as,
             observed_at=update.now,
-            expected=update.calendar.known_sessions(request.span.first, request.span.last),
+            expected=update.calendar.known_sessions(request.span.first, request.span.last).difference(
+                pd.DatetimeIndex(update.closures)
+            ),
             asked=request.span,
         )
         write_updated(connection, ticker, **said, updated_at=_date_update(update))

@@ -79,7 +79,7 @@ def _look_at(connection: Connection, run: Run, ticker: str, source: Source) -> t
     simulated = source.simulated or is_simulated(connection, ticker)
     moment = run.moment(simulated=simulated)
     try:
-        calendar = find_calendar(connection, run.settings, ticker, as_of=moment)
+        calendar = find_calendar(connection, run.settings, ticker, as_of=moment, confirmed_only=True)
         return moment, _find_session(
             calendar, run, moment, settle_hours=0 if simulated else run.settings.settle_hours
         )

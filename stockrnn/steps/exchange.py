@@ -1,6 +1,6 @@
 """An exchange's calendar as the settings have it: with closures and sessions that its package does not know."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 
@@ -8,13 +8,21 @@ from stockrnn.errors import UnknownCalendarError
 from stockrnn.market.calendars import Calendar, calendar_at, is_calendar
 from stockrnn.settings import Settings
 from stockrnn.steps.failures import join_tickers
+from stockrnn.store.calendar_changes import CalendarChange
 
 WARN_DAYS = 60
 """So long before a calendar ends it is said."""
 
 
-def load_exchange(settings: Settings, name: str, *, as_of: datetime) -> Calendar:
+def load_exchange(
+    settings: Settings, name: str, *, as_of: datetime, believed: Sequence[CalendarChange] = ()
+) -> Calendar:
     """Return the calendar `name`, reaching at least a year beyond `as_of`, with the settings' changes.
+
+    Parameters
+    ----------
+    believed
+        What the source showed; where the settings say otherwise, they count.
 
     Raises
     ------
@@ -29,11 +37,15 @@ def load_exchange(settings: Settings, name: str, *, as_of: datetime) -> Calendar
             f"extra_closures or extra_sessions of stockrnn.toml name no calendar {', '.join(unknown)}; expected a "
             "market identifier code such as XIDX"
         )
-    calendar = calendar_at(name, as_of)
-    if name not in changed:
-        return calendar
+    if name not in changed and not believed:
+        return calendar_at(name, as_of)
+    closures, sessions = settings.extra_closures.get(name, ()), settings.extra_sessions.get(name, ())
+    shown = {kind: [one.session for one in believed if one.kind == kind] for kind in ("closure", "session")}
     return _change(
-        calendar.name, as_of.year, settings.extra_closures.get(name, ()), settings.extra_sessions.get(name, ())
+        name,
+        as_of.year,
+        tuple(sorted({*closures, *shown["closure"]} - {*sessions})),
+        tuple(sorted({*sessions, *shown["session"]} - {*closures})),
     )
 
 

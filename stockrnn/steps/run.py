@@ -22,6 +22,7 @@ from stockrnn.models.registry import read_specs
 from stockrnn.models.spec import Spec
 from stockrnn.settings import Settings
 from stockrnn.steps.exchange import load_exchange
+from stockrnn.store.calendar_changes import read_changes
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_calendar_name, read_instrument, read_simulated_time
 from stockrnn.store.prices import PriceState, is_simulated, read_bars, read_price_state
@@ -29,8 +30,12 @@ from stockrnn.store.quarantined import describe_quarantined, read_quarantined
 from stockrnn.types import Scope, Target
 
 
-def find_calendar(connection: Connection, settings: Settings, ticker: str, *, as_of: datetime) -> Calendar:
+def find_calendar(
+    connection: Connection, settings: Settings, ticker: str, *, as_of: datetime, confirmed_only: bool = False
+) -> Calendar:
     """Return the ticker's calendar: the one of the settings, else the stored one, else by its symbol.
+
+    With the closures and sessions that the source showed, or only those of which it is sure.
 
     Raises
     ------
@@ -38,7 +43,8 @@ def find_calendar(connection: Connection, settings: Settings, ticker: str, *, as
     """
     stored = read_calendar_name(connection, ticker)
     name = find_calendar_name(ticker, named=settings.calendars, stored=stored)
-    return load_exchange(settings, name, as_of=as_of)
+    believed = [one for one in read_changes(connection, name) if one.confirmed or not confirmed_only]
+    return load_exchange(settings, name, as_of=as_of, believed=believed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,13 @@ from stockrnn.evaluation.benchmarks import direction_reference
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.evaluation.metrics import pinball
 from stockrnn.steps.run import History, Job
+from stockrnn.store.calendar_changes import read_changes
 from stockrnn.store.engine import writing
 from stockrnn.store.order import INSTANT, date_write
 from stockrnn.store.scores import (
     has_bar_by,
     has_run_between,
+    read_live_cutoffs,
     read_live_sessions,
     read_missed_sessions,
     read_to_score,
@@ -96,12 +98,17 @@ def _find_missed(connection: Connection, job: Job, history: History, clock: date
     if not live:
         return ()
     calendar = history.calendar
+    surprises = {one.session for one in read_changes(connection, calendar.name) if one.kind == "session"}
+    issued = read_live_cutoffs(connection, **key)
     closed = calendar.known_sessions(min(live), history.cutoff)
     noted = live | read_missed_sessions(connection, **key)
     missing = [session for session in (pd.Timestamp(moment).date() for moment in closed) if session not in noted]
     found = []
     for session in missing:
         cutoff = calendar.session_offset(session, -1)
+        # nobody could know of the one, and of the other the night was made: its session turned out closed
+        if session in surprises or cutoff in issued:
+            continue
         too_late = history.live_until(job.target, cutoff=cutoff)
         if not has_bar_by(connection, job.ticker, cutoff, too_late):
             reason = f"the bar of {cutoff} was not stored before the open"

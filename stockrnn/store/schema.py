@@ -146,6 +146,19 @@ price_issues = Table(
     Column("resolved_by", String(16)),
 )
 
+calendar_changes = Table(
+    "calendar_changes",
+    METADATA,
+    Column("calendar", String(16), primary_key=True),
+    Column("session", Date, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("tickers", Integer, nullable=False),
+    Column("confirmed", Boolean, nullable=False),
+    Column("detail", String, nullable=False),
+    Column("believed_at", UtcDateTime, nullable=False),
+    CheckConstraint("kind in ('closure', 'session')", name="kind"),
+)
+
 models = Table(
     "models",
     METADATA,

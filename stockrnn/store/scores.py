@@ -119,6 +119,12 @@ def read_live_sessions(connection: Connection, *, ticker: str, target: Target, s
     return set(connection.scalars(query))
 
 
+def read_live_cutoffs(connection: Connection, *, ticker: str, target: Target, spec: str) -> set[date]:
+    """Return the cutoffs of all live forecasts."""
+    query = select(forecasts.c.cutoff).filter_by(ticker=ticker, target=target, spec=spec, kind="live")
+    return set(connection.scalars(query))
+
+
 def read_missed_sessions(connection: Connection, *, ticker: str, target: Target, spec: str) -> set[date]:
     """Return the target sessions that stand as missed."""
     query = select(missed_nights.c.target_session).filter_by(ticker=ticker, target=target, spec=spec)

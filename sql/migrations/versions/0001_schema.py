@@ -23,6 +23,7 @@ def upgrade() -> None:
     """Make the tables."""
     _create_instruments()
     _create_prices()
+    _create_calendar_changes()
     _create_actions()
     _create_models()
     _create_promotions()
@@ -107,6 +108,21 @@ def _create_prices() -> None:
         *_optional(_WORD, "resolved_by"),
         _reference("price_issues", "ticker", "instruments.ticker"),
         _key("price_issues", "ticker", "session", "kind"),
+    )
+
+
+def _create_calendar_changes() -> None:
+    op.create_table(
+        "calendar_changes",
+        *_required(_WORD, "calendar"),
+        *_required(_DAY, "session"),
+        *_required(_WORD, "kind"),
+        *_required(_COUNT, "tickers"),
+        *_required(_FLAG, "confirmed"),
+        *_required(_TEXT, "detail"),
+        *_required(_TIME, "believed_at"),
+        _rule("calendar_changes", "kind", "kind in ('closure', 'session')"),
+        _key("calendar_changes", "calendar", "session"),
     )
 
 
