@@ -222,6 +222,7 @@ def test_a_spec_that_needs_more_history_is_no_failure_where_another_forecasts_th
     assert note in night.warnings
 
 
+@pytest.mark.exhaustive
 def test_a_ticker_that_no_spec_can_forecast_yet_has_failed(settings, engine):
     chosen = settings.model_copy(update={"specs": {"quantile": SMALL_QUANTILE, "tutorial": IDLE}, "spec": "quantile"})
     night = walk_night(chosen, engine, evening(2010, 4, 30), ["SIM-A"], pictures=False)

@@ -82,7 +82,6 @@ def test_raw_prices_over_a_split_that_was_not_applied_open_an_issue_and_are_used
     assert len(closes(engine)) == 40
 
 
-@on_both_databases
 def test_offering_the_same_bars_again_changes_no_row(engine, write):
     write(make_raw())
     before = read_all(engine)
@@ -118,7 +117,6 @@ def test_night_by_night_the_same_jumps_are_found_as_at_once(engine, write):
         assert issues(engine) == (OPEN if position >= AT else [])
 
 
-@on_both_databases
 def test_a_restatement_that_takes_the_jump_away_resolves_it(engine, write):
     write(make_raw())
     write(simulate_bars("AMZN", SESSIONS[:40]))
@@ -135,7 +133,6 @@ def test_a_past_restated_only_in_part_moves_the_issue_to_where_it_ends(engine, w
     assert issues(engine) == [(SESSIONS[15].date(), "possible_split", False), *GONE]
 
 
-@on_both_databases
 def test_a_known_split_explains_the_jump_and_resolves_it(engine, write, tell):
     write(make_raw())
     tell({date(2022, 6, 3): 20.0})
@@ -216,7 +213,6 @@ def test_status_warns_of_it_until_it_is_resolved(settings, engine, write):
     assert warnings() == []
 
 
-@on_both_databases
 def test_a_vendor_that_restates_a_split_late_and_tells_of_it_later_still_settles_the_issue(started, sessions):
     """The new shares trade on sessions[30]; until the fourth night nobody knows of a split."""
     ex_date, known_at = sessions[30].date(), night(sessions[33]) - timedelta(hours=1)

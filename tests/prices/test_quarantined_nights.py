@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from nights import issues, list_simulated, night, on_both_databases
+from nights import issues, list_simulated, night
 
 from stockrnn.errors import StalePricesError
 from stockrnn.steps.run import Run
@@ -34,7 +34,6 @@ def status(batch, session, **settings):
     return read_status(values, batch.engine, now=night(session))
 
 
-@on_both_databases
 def test_five_nights_of_quarantined_bars_leave_a_ticker_active_and_status_names_it(spoilt, sessions):
     assert issues(spoilt.engine) == [(day.date(), "high_low_contradiction", False) for day in sessions[30:35]]
     assert (read(spoilt).active, read(spoilt).no_data_nights) == (True, 0)
