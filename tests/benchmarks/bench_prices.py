@@ -14,7 +14,12 @@ import pytest
 from nights import NEW_YORK, night
 from yahoo_server import FakeYahoo
 
+from stockrnn.models.registry import nightly_specs
+from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.store.engine import writing
+from stockrnn.store.migrate import open_store
+from stockrnn.store.schema import forecasts, models
 
 TICKERS = 500
 FIRST, LAST = date(2014, 1, 2), date(2024, 12, 31)
@@ -77,6 +82,40 @@ sys.argv = ["stockrnn", "prices", "update", "--as-of", sys.argv[2]]
 main()
 """
 
+HOURLY = """
+import sys
+from stockrnn.cli import main
+sys.argv = ["stockrnn", "nightly", "--due", "--as-of", sys.argv[1]]
+main()
+"""
+
+
+def _forecast_all(home: Path) -> None:
+    """Store a forecast from the last session of every ticker and nightly spec, so that none is due."""
+    settings = Settings(home=home)
+    engine = open_store(settings)
+    following = NEW_YORK.next_session(LAST)
+    opens_at = NEW_YORK.opens_at(following)
+    model = {
+        "model_id": "m", "spec": "quantile", "market": "real", "target": "open", "lookback": 5, "trained_from": FIRST,
+        "cutoff": LAST, "seed": 0, "epochs": 1, "loss": 0.0, "windows": 1, "weights": b"", "weights_sha256": "",
+        "config": {}, "data_sha256": "", "versions": {}, "trained_at": night(LAST), "train_seconds": 0.0,
+    }  # fmt: skip
+    prices = dict.fromkeys(("predicted", "naive", "last_close", "drift", "moving_average"), 1.0)
+    rows = [
+        {
+            "forecast_id": f"{number} {spec}", "ticker": f"T{number:03}", "target": "open", "spec": spec,
+            "cutoff": LAST, "kind": "hindcast", "target_session": following, "target_opens_at": opens_at,
+            "live_until": opens_at, "model_id": "m", "issued_at": night(LAST), "window_sha256": "", **prices,
+        }
+        for number in range(TICKERS)
+        for spec in nightly_specs(settings)
+    ]  # fmt: skip
+    with writing(engine) as connection:
+        connection.execute(models.insert(), model)
+        connection.execute(forecasts.insert(), rows)
+    engine.dispose()
+
 
 def test_the_load_of_500_tickers_and_an_update_in_which_nothing_changes(folder, tmp_path):
     files = sorted(folder.glob("*.csv"))
@@ -96,4 +135,7 @@ def test_the_load_of_500_tickers_and_an_update_in_which_nothing_changes(folder, 
         asked = len(yahoo.charts)
     unchanged = printed.count("0 sessions new, 0 revised, 0 rows quarantined")
     print(f"{'update, nothing changed':44}{seconds:9.1f}{memory:12.0f}   {unchanged} tickers, {asked} requests")
+    _forecast_all(tmp_path / "home")
+    seconds, memory, printed = _run(HOURLY, night(LAST).isoformat(), **home)
+    print(f"{'nightly --due, nothing due':44}{seconds:9.1f}{memory:12.0f}   printed: {printed.splitlines()[:-1]}")
     assert np.all([count == TICKERS * len(sessions), unchanged == TICKERS, asked == TICKERS])

@@ -72,8 +72,10 @@ def read_live(engine):
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("first", [WINTER, CLOCK_CHANGE], ids=["winter", "clock_change"])
 def test_a_fortnight_by_the_schedule_gives_a_live_forecast_of_every_session_from_the_second_on(
-    settings, monkeypatch, first
+    settings, monkeypatch, pytestconfig, first
 ):
+    if first == WINTER and not pytestconfig.getoption("--all-nights"):
+        pytest.skip("the fortnight in which clocks change is enough each time; run with --all-nights")
     engine = open_store(settings)
     calendars = {ticker: load_calendar(look_up_calendar(ticker), through_year=first.year + 2) for ticker in TICKERS}
     with FakeYahoo(now=first) as yahoo:

@@ -7,7 +7,7 @@ from pathlib import Path
 import exchange_calendars as xc
 import pandas as pd
 import pytest
-from known_calendars import KNOWN_CALENDARS
+from known_calendars import ENDED, KNOWN_CALENDARS, check_hours, check_live
 
 from stockrnn.errors import BrokenCalendarError, UnknownCalendarError
 from stockrnn.market import calendars
@@ -17,7 +17,6 @@ from stockrnn.steps.exchange import explain_ends, load_exchange
 
 COUNTS = Path(__file__).with_name("sessions_per_year.csv")
 """Recorded with exchange-calendars 4.13 and pandas 3.0."""
-ENDED = datetime(2027, 1, 5, 12, tzinfo=UTC)
 CRITICAL = ("ASEX", "XBOM", "XNYS")
 
 
@@ -45,14 +44,6 @@ def test_bombay_has_its_saturdays():
     assert {pd.Timestamp("2024-01-20"), pd.Timestamp("2025-02-01")} <= set(sessions)
 
 
-@pytest.mark.exhaustive
-def test_every_calendar_has_the_sessions_of_past_years():
-    recorded = read_counts()
-    assert set(recorded) == set(KNOWN_CALENDARS)
-    for name, counts in recorded.items():
-        assert count_sessions(name) == counts, name
-
-
 def check_beyond(name, now):
     """Ask a calendar everything at a time, wherever it ends."""
     calendar = calendar_at(name, now)
@@ -76,9 +67,14 @@ def test_a_calendar_answers_beyond_its_end(name):
 
 
 @pytest.mark.exhaustive
-def test_every_calendar_answers_at_any_time():
-    for name in KNOWN_CALENDARS:
+def test_every_calendar_has_the_sessions_of_past_years_answers_beyond_its_end_and_leaves_hours_for_a_night():
+    recorded = read_counts()
+    assert sorted(recorded) == KNOWN_CALENDARS
+    for name, counts in recorded.items():
+        assert count_sessions(name) == counts, name
         check_beyond(name, ENDED)
+        check_hours(name)
+        check_live(name)
 
 
 def test_after_the_end_sessions_follow_the_weeks_at_the_usual_hours_and_are_marked():

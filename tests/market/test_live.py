@@ -1,15 +1,12 @@
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
-from typing import get_args
+from datetime import UTC, date, datetime
 
 import exchange_calendars as xc
 import pandas as pd
 import pytest
-from known_calendars import KNOWN_CALENDARS
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.market.live import can_be_live, live_until
-from stockrnn.types import CONTINUOUS_CALENDARS, CONTINUOUS_HOURS, Target
+from stockrnn.types import CONTINUOUS_CALENDARS
 
 
 def at(text: str) -> datetime:
@@ -61,19 +58,3 @@ def test_continuous_are_all_the_calendars_of_which_most_sessions_open_as_the_las
         if (pd.DatetimeIndex(one.opens)[1:] <= pd.DatetimeIndex(one.closes)[:-1]).mean() > 0.5
     }
     assert found == set(CONTINUOUS_CALENDARS)
-
-
-@pytest.mark.exhaustive
-def test_nothing_is_live_after_the_opening_but_closes_of_continuous_markets_and_those_long_before_the_close():
-    for name in KNOWN_CALENDARS:
-        calendar = load_calendar(name, through_year=2025)
-        sessions = calendar.table.loc["2024-01-01":"2024-12-31"].index.date
-        for cutoff, session in pairwise(sessions):
-            opens_at, closes_at = calendar.opens_at(session), calendar.closes_at(session)
-            for target in get_args(Target):
-                found = live_until(calendar, cutoff=cutoff, session=session, target=target, settle_hours=4)
-                if name in CONTINUOUS_CALENDARS and target == "close":
-                    assert opens_at <= found <= opens_at + timedelta(hours=CONTINUOUS_HOURS), (name, session)
-                    assert found < closes_at, (name, session)
-                else:
-                    assert found == opens_at, (name, session, target)

@@ -4,11 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from inline import walk_night
-from known_calendars import KNOWN_CALENDARS
+from known_calendars import check_hours
 from scenario import SMALL
 
-from stockrnn.market.calendars import load_calendar
-from stockrnn.market.live import live_until
 from stockrnn.settings import Settings
 from stockrnn.sources.registry import get_source
 from stockrnn.steps.due import find_due
@@ -106,22 +104,3 @@ def test_where_nothing_is_due_it_says_when_the_next_bar_settles(settings, engine
 @pytest.mark.parametrize("name", ["XNYS", "24/7"])
 def test_an_hourly_run_meets_the_hours_of_every_session(name):
     check_hours(name)
-
-
-@pytest.mark.exhaustive
-def test_an_hourly_run_meets_the_hours_of_every_session_of_all_calendars():
-    for name in KNOWN_CALENDARS:
-        check_hours(name)
-
-
-def check_hours(name):
-    """There is a minute 35 between the settling of each bar and the end of the time in which a forecast is live."""
-    calendar = load_calendar(name, through_year=2025)
-    sessions = calendar.table.loc["2024-01-01":"2024-12-31"].index.date
-    for settle_hours in (1, 4):
-        for cutoff in sessions:
-            settled = calendar.closes_at(cutoff) + timedelta(hours=settle_hours)
-            run = settled.replace(minute=35) + (HOUR if settled.minute > 35 else timedelta(0))
-            session = calendar.next_session(cutoff)
-            until = live_until(calendar, cutoff=cutoff, session=session, target="close", settle_hours=settle_hours)
-            assert settled <= run < until, (name, cutoff, settle_hours)
