@@ -20,6 +20,7 @@ TABLES = {
     "instruments",
     "prices",
     "price_revisions",
+    "calendar_changes",
     "corporate_actions",
     "action_revisions",
     "price_issues",

@@ -8,6 +8,7 @@ from sqlalchemy import inspect, text
 
 from stockrnn.store.actions import write_actions
 from stockrnn.store.backtests import write_backtest
+from stockrnn.store.calendar_changes import CalendarChange, write_changes
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.forecasts import write_forecast
 from stockrnn.store.migrate import sql_folder
@@ -67,6 +68,8 @@ def filled(engine, write_simulated, make_model, make_forecast, make_backtest):
         write_scores(connection, [Score(**score)])
         write_missed(connection, [MissedNight(detected_at=NOON, **MODEL, **night)])
         write_backtest(connection, make_backtest())
+        closure = {"calendar": "XNYS", "session": date(2024, 1, 9), "kind": "closure", "detail": "no bar"}
+        write_changes(connection, [CalendarChange(tickers=2, confirmed=True, believed_at=NOON, **closure)])
         write_run_start(connection, run_id="r", flow="nightly", **run)
     return engine
 
