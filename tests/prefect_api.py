@@ -34,7 +34,7 @@ def _send(server, method, path, body):
         f"{server.url}/{path}", json.dumps(body).encode(), headers, method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
             return answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -34,6 +34,7 @@ def test_a_night_downloads_and_forecasts_from_the_last_settled_session(yahoo):
     assert [rows(f"select * from {table}") for table in tables] == before
 
 
+@pytest.mark.exhaustive
 def test_a_night_in_which_yahoo_is_down_is_a_failed_night_and_the_next_one_catches_up(yahoo):
     yahoo.server.fail("503")
     night = run_nightly(tickers=["META", "AAPL"])

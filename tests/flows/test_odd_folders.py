@@ -32,7 +32,9 @@ def test_a_plain_folder_needs_no_address():
 
 
 @pytest.mark.exhaustive
-def test_a_night_in_an_odd_folder_leaves_everything_in_it(tmp_path):
+def test_a_night_in_an_odd_folder_leaves_everything_in_it(tmp_path, pytestconfig):
+    if not pytestconfig.getoption("--all-nights"):
+        pytest.skip("Prefect's database is made anew for it, which takes a minute; run with --all-nights")
     home = tmp_path / ODD / "data"
     home.parent.mkdir()
     (home.parent / "stockrnn.toml").write_text(SMALL_TOML)

@@ -79,6 +79,7 @@ def test_a_session_that_several_tickers_show_is_believed_said_and_stored_in_the_
     assert exchange.run(exchange.at(date(2024, 6, 11))).calendar(tickers[0]).next_session(FRIDAY) == SUNDAY
 
 
+@pytest.mark.exhaustive
 def test_a_bar_on_a_sunday_of_one_ticker_alone_stays_quarantined(batch, tickers):
     exchange = Exchange(batch, tickers, sessions=[SUNDAY], late=tickers[1:])
     exchange.night(FRIDAY)
@@ -104,6 +105,7 @@ def test_a_session_of_which_no_ticker_has_a_bar_is_a_closure_for_now_and_for_sur
     assert [row[0] for row in exchange.read("select kind from calendar_changes where confirmed")] == ["closure"]
 
 
+@pytest.mark.exhaustive
 def test_while_a_closure_is_not_sure_its_tickers_stay_due(batch, tickers):
     exchange = Exchange(batch, tickers, closures=[WEDNESDAY])
     for day in (date(2024, 6, 11), WEDNESDAY):
@@ -112,6 +114,7 @@ def test_while_a_closure_is_not_sure_its_tickers_stay_due(batch, tickers):
     assert set(due.tickers) == set(tickers)
 
 
+@pytest.mark.exhaustive
 def test_bars_that_were_only_late_end_the_closure_and_none_is_quarantined(batch, tickers):
     exchange = Exchange(batch, tickers)
     exchange.night(date(2024, 6, 11))
@@ -125,6 +128,7 @@ def test_bars_that_were_only_late_end_the_closure_and_none_is_quarantined(batch,
     assert exchange.issues() == []
 
 
+@pytest.mark.exhaustive
 def test_a_bar_that_one_ticker_alone_lacks_is_missing_as_ever(batch, tickers):
     exchange = Exchange(batch, tickers, closures=[WEDNESDAY])
     exchange.night(date(2024, 6, 11), tickers=tickers[:1])

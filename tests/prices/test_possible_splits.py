@@ -162,6 +162,7 @@ def test_what_a_person_resolved_stays_so_until_the_jump_is_another(engine, write
     assert "a split of 5 for 1" in read_issue(engine, "detail")[0]
 
 
+@pytest.mark.exhaustive
 @given(st.lists(st.tuples(st.integers(0, 39), st.integers(1, 40), st.booleans()), max_size=6))
 @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_update_opens_again_what_a_person_resolved(engine, write, updates):
@@ -178,6 +179,7 @@ def test_no_update_opens_again_what_a_person_resolved(engine, write, updates):
     assert read_all(engine, "price_issues") == before
 
 
+@pytest.mark.exhaustive
 @given(st.sampled_from([2.0, 3.0, 7.0, 20.0, 0.1, 0.5]), st.integers(-3, 3), st.integers(1, 39))
 @hypothesis_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_jump_that_a_known_split_explains_never_opens_an_issue(engine, write, tell, ratio, days, through):
@@ -213,6 +215,7 @@ def test_status_warns_of_it_until_it_is_resolved(settings, engine, write):
     assert warnings() == []
 
 
+@pytest.mark.exhaustive
 def test_a_vendor_that_restates_a_split_late_and_tells_of_it_later_still_settles_the_issue(started, sessions):
     """The new shares trade on sessions[30]; until the fourth night nobody knows of a split."""
     ex_date, known_at = sessions[30].date(), night(sessions[33]) - timedelta(hours=1)
@@ -228,6 +231,7 @@ def test_a_vendor_that_restates_a_split_late_and_tells_of_it_later_still_settles
     started.assert_equals_a_full_download("META")
 
 
+@pytest.mark.exhaustive
 def test_an_issue_weeks_back_is_settled_by_a_restatement_of_the_sessions_before_it(started, sessions):
     """The overlap begins before the jump for as long as it is open."""
     for position in range(30):

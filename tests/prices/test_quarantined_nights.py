@@ -59,6 +59,7 @@ def test_the_night_says_which_bar_was_quarantined_and_why(spoilt, sessions):
         job.require_fresh()
 
 
+@pytest.mark.exhaustive
 def test_a_quarantined_bar_ends_a_row_of_nights_without_data(started, sessions):
     list_simulated(started.yahoo, "AAPL")
     counts = []
@@ -72,6 +73,7 @@ def test_a_quarantined_bar_ends_a_row_of_nights_without_data(started, sessions):
     assert counts == [1, 2, 0, 1, 2, 3]
 
 
+@pytest.mark.exhaustive
 def test_a_source_that_shows_a_bad_bar_no_longer_has_no_data(started, sessions):
     list_simulated(started.yahoo, "AAPL")
     started.yahoo.disturb("META", sessions[30].date(), until=night(sessions[31]) - timedelta(hours=1), low=-1.0)

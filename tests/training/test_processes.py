@@ -61,6 +61,7 @@ def is_alive(pid):
     return True
 
 
+@pytest.mark.exhaustive
 def test_the_weights_are_those_of_a_training_in_this_process_bit_for_bit():
     epochs = []
     executor = ProcessExecutor(processes=1)
