@@ -73,11 +73,11 @@ class PriceSourceError(StockrnnError):
     """A source that could not answer, for a reason that may pass: an outage, not a verdict on the ticker.
 
     `source` is the source's title, as in "Yahoo"; `affects_all` says that asking for another ticker would fail the
-    same way.
+    same way, `is_final` that asking once more would.
     """
 
-    def __init__(self, problem: str, *, source: str, affects_all: bool = False) -> None:
-        self.problem, self.source, self.affects_all = problem, source, affects_all
+    def __init__(self, problem: str, *, source: str, affects_all: bool = False, is_final: bool = False) -> None:
+        self.problem, self.source, self.affects_all, self.is_final = problem, source, affects_all, is_final
         super().__init__(
             f"{source} can't be reached or gives no usable answer: {problem}; nothing was changed. Run it again "
             "later, or bring prices in with 'stockrnn prices import FILE --ticker META', or try '--source simulated'"
@@ -89,6 +89,22 @@ class RateLimitedError(PriceSourceError):
 
     def __init__(self, *, source: str) -> None:
         super().__init__("it refuses further requests for now (HTTP 429)", source=source, affects_all=True)
+
+
+class UnfitPricesError(PriceSourceError):
+    """Prices of another vendor that don't fit those stored: they are not taken."""
+
+    def __init__(self, ticker: str, problem: str, *, source: str) -> None:
+        self.ticker = ticker
+        super().__init__(f"its prices of {ticker} can't take the place of those stored: {problem}", source=source)
+
+
+class MissingTokenError(UsageError):
+    """A source that needs a token, which the environment does not name."""
+
+    def __init__(self, variable: str, *, source: str) -> None:
+        self.variable = variable
+        super().__init__(f"{source} needs a token: set {variable} to that of your account")
 
 
 class NoPriceDataError(StockrnnError):

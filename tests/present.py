@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from yahoo_server import FakeYahoo, make_session_class
+from loopback import make_session_class
+from yahoo_server import FakeYahoo
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.sources.simulated import simulate_bars

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from loopback import make_session_class
 from prefect_server import clean_environment
-from yahoo_server import FakeYahoo, make_session_class
+from yahoo_server import FakeYahoo
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models.registry import read_specs
@@ -61,7 +62,7 @@ COMMANDS = [line for block in _blocks("sh") for line in block.splitlines()]
 STOCKRNN = f"""#!{sys.executable}
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from yahoo_server import make_session_class
+from loopback import make_session_class
 from stockrnn.sources.yahoo import session as yahoo_session
 yahoo_session.YahooSession = make_session_class(PORT, yahoo_session.YahooSession)
 from stockrnn.cli import main

@@ -12,7 +12,8 @@ import yfinance as yf
 from curl_cffi.requests import Session
 from curl_cffi.requests.exceptions import ConnectionError as CurlConnectionError
 from curl_cffi.requests.exceptions import HTTPError, IncompleteRead, Timeout
-from yahoo_server import CHART, FIELDS, FakeYahoo, make_session_class
+from loopback import make_session_class
+from yahoo_server import CHART, FIELDS, FakeYahoo
 from yfinance.data import YfData
 from yfinance.exceptions import YFDataException, YFPricesMissingError, YFRateLimitError, YFTzMissingError
 

@@ -1,23 +1,14 @@
 """A Yahoo of one's own on the loopback: every ticker, action and failure is as the test says, at the test's time."""
 
-import contextlib
 import json
-import socket
-import socketserver
-import struct
-import sys
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, RLock, Thread
+from threading import RLock
 from typing import Self
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import numpy as np
 import pandas as pd
-from curl_cffi import CurlOpt
-from curl_cffi.requests import Session
+from loopback import FAULTS, Answer, Failure, LoopbackServer, Request
 from yahoo_market import (
     FIELDS,
     TRADED,
@@ -35,55 +26,15 @@ from yahoo_market import (
 from stockrnn.market.calendars import Calendar
 
 CHART = "/v8/finance/chart/"
-# Longer than any client waits.
-HANG_SECONDS = 30
 # yfinance takes an expiry after May 2033 for milliseconds, so no fixed date far ahead
 COOKIE = "A3=d=AQABBLoopback&S=AQAAAg; Max-Age=31557600; Domain=.yahoo.com; Path=/; SameSite=None; HttpOnly"
 CONSENT = """<html><body><form method="post"><input type="hidden" name="csrfToken" value="token"/>
 <input type="hidden" name="sessionId" value="session"/></form></body></html>"""
 
 
-@dataclass(frozen=True)
-class Request:
-    """A request as received. `path`: percent-decoded."""
-
-    path: str
-    params: dict[str, str]
-    host: str = ""
-
-    @property
-    def symbol(self) -> str | None:
-        """The ticker of a chart request, None for other requests."""
-        return self.path.removeprefix(CHART) if self.path.startswith(CHART) else None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What to send. `fault`: cut, hang or reset instead of sending it whole."""
-
-    status: int
-    body: bytes
-    kind: str = "application/json"
-    cookie: str | None = None
-    fault: str | None = None
-
-
-@dataclass
-class Failure:
-    how: str
-    tickers: Collection[str] | None
-    left: float
-    skip: int
-
-    def takes(self, ticker: str) -> bool:
-        """Whether this chart request fails; counts it."""
-        if self.left <= 0 or (self.tickers is not None and ticker not in self.tickers):
-            return False
-        if self.skip:
-            self.skip -= 1
-            return False
-        self.left -= 1
-        return True
+def get_symbol(request: Request) -> str | None:
+    """Return the ticker of a chart request, None for other requests."""
+    return request.path.removeprefix(CHART) if request.path.startswith(CHART) else None
 
 
 def _page(status: int, text: str) -> Answer:
@@ -117,7 +68,6 @@ FAILURES = {
     "html": _page(200, "Welcome"),
     "down": _page(200, "Will be right back...<p>Thank you for your patience."),
 }
-FAULTS = ("cut", "hang", "reset")
 CRUMB = "/v1/test/getcrumb"
 PAGES = {
     "/": Answer(200, b"", "text/html", cookie=COOKIE),
@@ -145,9 +95,8 @@ class FakeYahoo:
         self._lock = RLock()
 
     def __enter__(self) -> Self:
-        self._server = _Server(self)
-        # The interval is how long stopping takes.
-        Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
+        self._server = LoopbackServer(self.answer)
+        self._server.start()
         return self
 
     def __exit__(self, kind, error, trace) -> None:
@@ -174,9 +123,9 @@ class FakeYahoo:
     def charts(self) -> list[tuple[str, int | None, int | None]]:
         """Return symbol, period1 and period2 of every chart request; no periods for a probe of the timezone."""
         return [
-            (request.symbol, *(int(p) if (p := request.params.get(f"period{i}")) else None for i in (1, 2)))
+            (symbol, *(int(p) if (p := request.params.get(f"period{i}")) else None for i in (1, 2)))
             for request in self.requests
-            if request.symbol is not None
+            if (symbol := get_symbol(request)) is not None
         ]
 
     def list(
@@ -298,14 +247,15 @@ class FakeYahoo:
         """Return what to send, and keep the request."""
         with self._lock:
             self.requests.append(request)
-            if request.symbol is None:
+            symbol = get_symbol(request)
+            if symbol is None:
                 if self.refuses_crumbs and request.path == CRUMB:
                     return FAILURES["429"]
                 return PAGES.get(request.path, NO_PAGE)
-            how = next((failure.how for failure in self._failures if failure.takes(request.symbol)), None)
+            how = next((failure.how for failure in self._failures if failure.takes(symbol)), None)
             if how in FAILURES:
                 return FAILURES[how]
-            answer = self._chart(request.symbol, request.params, empty=how == "empty")
+            answer = self._chart(symbol, request.params, empty=how == "empty")
             return Answer(answer.status, answer.body, fault=how) if how in FAULTS else answer
 
     def _chart(self, symbol: str, params: dict[str, str], *, empty: bool) -> Answer:
@@ -338,115 +288,3 @@ class FakeYahoo:
 def _check_names(values: dict[str, float | None], allowed: Collection[str]) -> None:
     if unknown := set(values) - set(allowed):
         raise ValueError(f"no fields {sorted(unknown)}; expected some of {list(allowed)}")
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-    daemon_threads = True
-
-    def __init__(self, yahoo: FakeYahoo) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.yahoo = yahoo
-        self.stopping = Event()
-        self.errors: list[BaseException] = []
-        self._open: set[socket.socket] = set()
-
-    def stop(self) -> None:
-        """End the listener and every connection that a client keeps alive."""
-        self.stopping.set()
-        self.shutdown()
-        self.server_close()
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def server_bind(self) -> None:
-        # HTTPServer's own looks up the host's name, which can take seconds
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address
-
-    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        connection, address = super().get_request()
-        self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: socket.socket) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request, client_address) -> None:
-        error = sys.exception()
-        if not isinstance(error, ConnectionError):  # a client that has gone is no error
-            self.errors.append(error)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # One packet for headers and body: two would wait 40 ms for the client's delayed acknowledgement.
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        url = urlsplit(self.path)
-        params = dict(parse_qsl(url.query, keep_blank_values=True))
-        host = self.headers.get("Host", "").partition(":")[0]
-        answer = self.server.yahoo.answer(Request(unquote(url.path), params, host))
-        if answer.fault == "hang":
-            self.server.stopping.wait(HANG_SECONDS)
-            self.close_connection = True
-        elif answer.fault == "reset":
-            self._reset()
-        else:
-            self._send(answer)
-
-    def _send(self, answer: Answer) -> None:
-        self.send_response_only(answer.status)
-        self.send_header("Content-Type", answer.kind)
-        self.send_header("Content-Length", str(len(answer.body)))
-        if answer.cookie:
-            self.send_header("Set-Cookie", answer.cookie)
-        self.end_headers()
-        if answer.fault == "cut":
-            self.wfile.write(answer.body[: len(answer.body) // 2])
-            self.close_connection = True
-        else:
-            self.wfile.write(answer.body)
-
-    def _reset(self) -> None:
-        """Close at once, with RST instead of FIN."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        socket.close(self.connection.detach())
-        self.close_connection = True
-
-    def log_message(self, *args) -> None:
-        """Say nothing."""
-
-
-class Loopback(Session):
-    """Sends what is meant for Yahoo to the loopback, and refuses everything else.
-
-    The host stays in the address, so that cookies and the `Host` header are as in reality; only the scheme, the port
-    and where the name leads to are others.
-    """
-
-    port: int
-
-    def request(self, method, url, *args, **kwargs):
-        parts = urlsplit(url)
-        if not f".{parts.hostname}".endswith(".yahoo.com"):
-            raise AssertionError(f"a test must not reach {url}")
-        # A proxy named in the environment would look the host up by itself.
-        self.curl_options = {CurlOpt.RESOLVE: [f"*:{self.port}:127.0.0.1"], CurlOpt.NOPROXY: b"*"}
-        url = urlunsplit(("http", f"{parts.hostname}:{self.port}", parts.path or "/", parts.query, ""))
-        return super().request(method, url, *args, **kwargs)
-
-
-def make_session_class(port: int, base: type[Session] = Session) -> type[Session]:
-    """Return `base` on the loopback: its own `request` runs first, then `Loopback`'s."""
-    bases = (Loopback,) if base is Session else (base, Loopback)
-    return type(f"{base.__name__}OnLoopback", bases, {"port": port})

@@ -74,7 +74,7 @@ for path in sys.argv[2:]:
 """
 UPDATE = """
 import sys
-from yahoo_server import make_session_class
+from loopback import make_session_class
 from stockrnn.sources.yahoo import session as yahoo_session
 yahoo_session.YahooSession = make_session_class(int(sys.argv[1]), yahoo_session.YahooSession)
 from stockrnn.cli import main

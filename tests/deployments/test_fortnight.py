@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import yaml
 from inline import walk_night
+from loopback import make_session_class
 from prefect.server.schemas.schedules import CronSchedule
 from sqlalchemy import text
 from tiny_model import ENTRY, TinySpec
-from yahoo_server import FakeYahoo, make_session_class
+from yahoo_server import FakeYahoo
 
 from flows.automations import deployments_folder
 from stockrnn.market.calendars import load_calendar

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from loopback import make_session_class
 from nights import LISTED, Batch, list_simulated, night
 from pydantic import SecretStr
 from sqlalchemy import Engine
-from yahoo_server import FakeYahoo, make_session_class
+from yahoo_server import FakeYahoo
 
 from stockrnn.settings import Settings
 from stockrnn.sources.yahoo import session as yahoo_session

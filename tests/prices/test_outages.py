@@ -170,10 +170,10 @@ def test_where_nobody_listens_the_batch_stops_at_the_first_ticker(batch, session
 
 
 def test_a_hanging_answer_is_given_up(started, sessions, monkeypatch):
-    from stockrnn.sources.yahoo import session as yahoo_session
+    from stockrnn.sources import http
 
-    monkeypatch.setattr(yahoo_session, "_READ_SECONDS", 0.2)
-    monkeypatch.setattr(yahoo_session, "_CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(http, "_READ_SECONDS", 0.2)
+    monkeypatch.setattr(http, "_CONNECT_SECONDS", 0.2)
     started.yahoo.fail("hang")
     error = started.update(night(sessions[30]), "META")["META"]
     assert isinstance(error, PriceSourceError)

@@ -14,7 +14,7 @@ from threading import Thread
 
 import exchange_calendars  # noqa: F401  # imported before the children are made
 import yfinance  # noqa: F401
-from yahoo_server import make_session_class
+from loopback import make_session_class
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings

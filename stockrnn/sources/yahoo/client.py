@@ -10,31 +10,19 @@ from typing import Any
 
 import pandas as pd
 import yfinance
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random_exponential,
-)
 from yfinance import cache as yfinance_cache
 from yfinance import data as yfinance_data
 from yfinance.exceptions import YFPricesMissingError
 
-from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError, UsageError
+from stockrnn.errors import NoPriceDataError, PriceSourceError, UsageError
 from stockrnn.market.calendars import Calendar
+from stockrnn.sources.http import describe_failure, try_again
 from stockrnn.sources.yahoo import session
 from stockrnn.sources.yahoo.chart import find_duplicates, read_actions, read_days
 from stockrnn.sources.yahoo.names import TITLE
 from stockrnn.types import BAR_COLUMNS, Download, Span, parse_currency
 
-LOG = logging.getLogger("stockrnn")
-
 _OK = 200
-_ATTEMPTS = 3
-_PATIENCE_SECONDS = 10.0
-_MAX_WAIT = 8.0
 _PRIVATE = 0o700
 _COLUMNS = {
     "Open": "open",
@@ -82,15 +70,7 @@ class YahooClient:
         PriceSourceError
             No usable answer.
         """
-        retrying = Retrying(
-            retry=retry_if_exception(_may_pass),
-            stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(_PATIENCE_SECONDS),
-            wait=wait_random_exponential(multiplier=self._retry_seconds, max=_MAX_WAIT),
-            before_sleep=_log_retry,
-            reraise=True,
-        )
-        download: Download = retrying(self._fetch_once, ticker, span, calendar.timezone)
-        return download
+        return try_again(self._fetch_once, ticker, span, calendar.timezone, retry_seconds=self._retry_seconds)
 
     def _fetch_once(self, ticker: str, span: Span, timezone: str) -> Download:
         # a garbled answer would be replayed for the life of the process
@@ -111,9 +91,7 @@ class YahooClient:
         except PriceSourceError:
             raise
         except Exception as error:  # whatever yfinance stumbles over, in a damaged answer or its own files
-            raise PriceSourceError(
-                f"yfinance failed on {ticker}: {session.describe_failure(error)}", source=TITLE
-            ) from error
+            raise PriceSourceError(f"yfinance failed on {ticker}: {describe_failure(error)}", source=TITLE) from error
 
     def _read_history(self, ticker: str, span: Span) -> pd.DataFrame:
         with warnings.catch_warnings():
@@ -138,16 +116,6 @@ def _make_private(folder: Path) -> Path:
     except OSError:
         return Path(tempfile.mkdtemp(prefix="stockrnn-"))
     return folder
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, PriceSourceError) and not isinstance(error, RateLimitedError)
-
-
-def _log_retry(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    problem = error.problem if isinstance(error, PriceSourceError) else error
-    LOG.info("%s: attempt %d of %d failed: %s", state.args[0], state.attempt_number, _ATTEMPTS, problem)
 
 
 def _read(table: pd.DataFrame, result: Mapping[str, Any], span: Span) -> Download:
