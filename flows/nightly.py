@@ -16,7 +16,7 @@ from stockrnn.errors import StockrnnError
 from stockrnn.models.registry import choose_specs
 from stockrnn.night import Night, run_night
 from stockrnn.settings import load_settings
-from stockrnn.sources.registry import DEFAULT_SOURCE, SourceName, get_source
+from stockrnn.sources.registry import SourceName, choose_source
 from stockrnn.sources.source import Source
 from stockrnn.steps.due import find_due
 from stockrnn.steps.moment import start_run
@@ -40,7 +40,7 @@ class NightFailedError(StockrnnError):
 def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     tickers: list[Ticker] | None = None,
     as_of: Moment | None = None,
-    source: SourceName = DEFAULT_SOURCE,
+    source: SourceName | None = None,
     spec: str | None = None,
     epochs: Epochs | None = None,
     due_only: bool = False,  # noqa: FBT001, FBT002  # a check box in the UI
@@ -50,14 +50,16 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
         as_of: The run's "now", in UTC unless it has an offset; none means now. An earlier one gives hindcasts.
-        source: Where prices come from; "stored" downloads nothing, "simulated" is the built-in market.
+        source: Where prices come from; none means what stockrnn.toml says, else Yahoo. "stored" downloads nothing,
+            "simulated" is the built-in market.
         spec: The model configuration; none means all that are nightly in stockrnn.toml.
         epochs: Train so many epochs instead of the specs'.
         due_only: Only the tickers that are due, as the hourly schedule wants it: those whose last bar has settled
             and that nothing was forecast from yet, while a forecast can still be live. Ends at once where none is.
     """
-    now, origin = datetime.now(UTC), get_source(source)
+    now = datetime.now(UTC)
     settings, specs = choose_specs(load_settings(), spec, epochs=epochs)
+    origin = choose_source(settings, source)
     with opened_store(settings) as engine:
         moment = None if as_of is None else _read_as_of(as_of, now, origin)
         run = start_run(settings, engine, as_of=moment, now=now, simulated=origin.simulated)
@@ -68,7 +70,7 @@ def nightly(  # noqa: PLR0917  # the fields of a form in the UI
                 remove_empty_runs()
                 return Completed(name=EMPTY, message=due.words)
             chosen = list(due.tickers)
-        parameters = {"tickers": chosen, "source": source, "specs": list(specs), "epochs": epochs}
+        parameters = {"tickers": chosen, "source": origin.names, "specs": list(specs), "epochs": epochs}
         with logged(run, parameters) as log:
             with show_progress(), open_trainer(settings) as trainer:
                 night = run_night(run, chosen, specs, source=origin, trainer=trainer, run_step=run_as_task)

@@ -6,7 +6,7 @@ from prefect.client.schemas.objects import State
 from flows.batch import explaining, logged, make_run, name_run, opened_store, run_jobs
 from stockrnn.progress import current_progress
 from stockrnn.settings import load_settings
-from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
+from stockrnn.sources.registry import choose_source
 from stockrnn.steps import feed as step
 from stockrnn.steps.exchange_sessions import believe_source
 from stockrnn.steps.run import Job
@@ -22,7 +22,8 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
     Args:
         tickers: Yahoo symbols; none means those of stockrnn.toml, else all active ones in the store.
     """
-    settings, source = load_settings(), get_source(DEFAULT_SOURCE)
+    settings = load_settings()
+    source = choose_source(settings)
     with opened_store(settings) as engine:
         run = make_run(settings, engine)
         chosen = choose_tickers(settings, engine, tickers, source)

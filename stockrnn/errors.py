@@ -111,7 +111,7 @@ class NoPriceDataError(StockrnnError):
     """The source answers, but has nothing for this ticker: a wrong symbol, a delisting, a new name."""
 
     def __init__(self, ticker: str, reason: str, *, source: str) -> None:
-        self.ticker, self.reason = ticker, reason
+        self.ticker, self.reason, self.source = ticker, reason, source
         super().__init__(
             f"{ticker}: {source} has no prices of it ({reason}); check the symbol: it may be misspelt, delisted or "
             "renamed (a new name is a new ticker here, nothing is merged by itself)"

@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
-from stockrnn.errors import SettingsError
+from stockrnn.errors import MissingTokenError, SettingsError
 from stockrnn.files import UnreadableFileError, read_file
 from stockrnn.types import (
     BASELINES,
@@ -37,6 +37,7 @@ SETTINGS_FILE = "stockrnn.toml"
 _MAX_BYTES = 1_000_000
 _MAX_NAME = 255
 _SPEC_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_TOKEN = re.compile(r"[!-~]{1,200}")
 _RESERVED = (*BASELINES, *VOLATILITY_BENCHMARKS, "all")
 
 
@@ -56,6 +57,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     database_wait_seconds: Seconds = 90
     tickers: Annotated[tuple[Ticker, ...], NoDecode] = ()
+    source: Annotated[tuple[str, ...], NoDecode] = ()
+    """Where prices come from, in the order in which sources are asked; empty for the registry's own choice."""
     target: Target = "open"
     spec: str = "quantile"
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -75,9 +78,9 @@ class Settings(BaseSettings):
     specs: dict[str, Any] = Field(default_factory=dict)
     """Name to table, as written; `models.registry` reads them, which knows the kinds of models."""
 
-    @field_validator("tickers", mode="before")
+    @field_validator("tickers", "source", mode="before")
     @classmethod
-    def _split_tickers(cls, value: object) -> object:
+    def _split_words(cls, value: object) -> object:
         return [part for part in value.replace(",", " ").split() if part] if isinstance(value, str) else value
 
     @field_validator("home")
@@ -161,6 +164,22 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # any field of
         raise SettingsError(f"a STOCKRNN_ variable can't be read: {error}") from None
     except ValidationError as error:
         raise SettingsError(describe_problems(error)) from None
+
+
+def read_secret(variable: str, *, source: str) -> SecretStr:
+    """Return what the environment's variable holds: a source's token is in no file and in no settings.
+
+    source: its title, for the error.
+
+    Raises
+    ------
+    MissingTokenError
+        The variable is not set, empty, or holds what can't be a token.
+    """
+    text = os.environ.get(variable, "").strip()
+    if not _TOKEN.fullmatch(text):
+        raise MissingTokenError(variable, source=source)
+    return SecretStr(text)
 
 
 def describe_problems(error: ValidationError, *, within: tuple[str, ...] = ()) -> str:

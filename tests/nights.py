@@ -1,6 +1,6 @@
 """Simulated nights of price updates, and what they leave in a store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -14,6 +14,7 @@ from stockrnn.errors import StockrnnError
 from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.sources.source import Fetch, Source
 from stockrnn.sources.yahoo import SOURCE
 from stockrnn.sources.yahoo.client import YahooClient
 from stockrnn.steps.feed import Feed
@@ -40,6 +41,8 @@ class Batch:
     ----------
     pauses
         The seconds that the batch waited because Yahoo refused it.
+    fallbacks
+        The sources that are asked after Yahoo, and how.
     """
 
     settings: Settings
@@ -48,6 +51,7 @@ class Batch:
     client: YahooClient
     make_fresh: Callable[[], Engine]
     pauses: list[float] = field(default_factory=list)
+    fallbacks: Sequence[tuple[Source, Fetch]] = ()
 
     def update(
         self, now: datetime, *tickers: str, as_of: datetime | None = None, full: bool = False
@@ -57,7 +61,7 @@ class Batch:
         return self._update(self.engine, tickers, now, as_of or now, full=full)
 
     def _update(self, engine, tickers, now, as_of, *, full=False):
-        feed = Feed(SOURCE, self.client.fetch, pause=self.pauses.append)
+        feed = Feed(SOURCE, self.client.fetch, fallbacks=self.fallbacks, pause=self.pauses.append)
         done = {}
         for ticker in tickers:
             job = Run(settings=self.settings, engine=engine, as_of=as_of, now=now).job(ticker, "tutorial")

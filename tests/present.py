@@ -1,4 +1,4 @@
-"""A loopback Yahoo at the present time, for what reads the clock itself: the command line and the flow."""
+"""A loopback Yahoo or Tiingo at the present time, for what reads the clock itself: the command line and the flow."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 from loopback import make_session_class
+from tiingo_server import TOKEN, FakeTiingo
 from yahoo_server import FakeYahoo
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.sources.simulated import simulate_bars
+from stockrnn.sources.tiingo import client as tiingo_client
 from stockrnn.sources.yahoo import session as yahoo_session
 
 
@@ -38,3 +40,13 @@ def present_yahoo(monkeypatch: pytest.MonkeyPatch, *tickers: str) -> Iterator[Si
         # four hours after a close no session has opened since, but on exchanges that hardly close
         kind = "live" if now < opens_at else "hindcast"
         yield SimpleNamespace(server=server, last=last, kind=kind, hidden_until=now + timedelta(days=30))
+
+
+@contextmanager
+def present_tiingo(monkeypatch: pytest.MonkeyPatch, market: FakeYahoo) -> Iterator[FakeTiingo]:
+    """Serve the same market as `market` does, as Tiingo, to whoever has its token; the environment names it."""
+    monkeypatch.setenv("TIINGO_API_KEY", TOKEN)
+    with FakeTiingo(market) as server:
+        session = make_session_class(server.port, tiingo_client.SourceSession, domain="tiingo.com")
+        monkeypatch.setattr(tiingo_client, "SourceSession", session)
+        yield server

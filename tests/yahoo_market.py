@@ -131,10 +131,7 @@ class Listing:
         return self._cache[1]
 
     def _make_restated(self, splits, dividends, corrections) -> np.ndarray:
-        traded = self.traded.copy()
-        for correction in corrections:
-            for name, value in correction.changes.items():
-                traded[correction.position, TRADED.index(name)] = value
+        traded = self._corrected(corrections)
         shares = np.ones(len(traded))
         for split in splits:
             shares[: split.position] *= split.ratio
@@ -144,6 +141,17 @@ class Listing:
         prices = traded[:, :4] / shares[:, np.newaxis]
         volume = np.rint(traded[:, 4] * shares)
         return np.column_stack([prices, prices[:, CLOSE] * factors, volume])
+
+    def as_traded(self, now: float) -> np.ndarray:
+        """Return the bars of all sessions in the shares of their days. Columns `TRADED`, shape (n, 5)."""
+        return self._corrected([correction for correction in self.corrections if correction.at <= now])
+
+    def _corrected(self, corrections) -> np.ndarray:
+        traded = self.traded.copy()
+        for correction in corrections:
+            for name, value in correction.changes.items():
+                traded[correction.position, TRADED.index(name)] = value
+        return traded
 
     def _dividend_factor(self, dividend: Dividend, traded: np.ndarray) -> float:
         """Return 1 - amount / close of the session before the ex-date, both in the shares of the ex-date."""

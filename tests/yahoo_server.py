@@ -143,6 +143,10 @@ class FakeYahoo:
         sessions = pd.DatetimeIndex(bars.index, name="session")
         self._listings[ticker] = Listing(ticker, traded, sessions, calendar, timezone, currency, instrument)
 
+    def listing(self, ticker: str) -> Listing | None:
+        """Return what is listed of a ticker, for another server that tells of the same market."""
+        return self._listings.get(ticker)
+
     def delist(self, ticker: str, *, at: datetime) -> None:
         """From `at` on the ticker is unknown; `prices` and `actions` still tell what was served."""
         self._listings[ticker].gone_at = seconds(at)

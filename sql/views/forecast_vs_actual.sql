@@ -41,7 +41,7 @@ with standing as (
                     and revised.superseded_at > coalesce(forecasts.known_at, forecasts.issued_at)
                     and (
                         revised.reason = 'split'
-                        or (revised.reason = 'dividend' and forecasts.target = 'adj_close')
+                        or (revised.reason in ('dividend', 'source') and forecasts.target = 'adj_close')
                     )
                 order by revised.superseded_at
                 limit 1

@@ -35,8 +35,8 @@ EpochsOption: TypeAlias = Annotated[
     typer.Option("--epochs", min=1, max=MAX_EPOCHS, metavar="N", help="Train so many epochs instead of the spec's."),
 ]
 SourceOption: TypeAlias = Annotated[
-    SourceName,
-    typer.Option("--source", help="Where prices come from; stored downloads nothing."),
+    SourceName | None,
+    typer.Option("--source", help="Where prices come from; default: the settings' source. stored downloads nothing."),
 ]
 
 

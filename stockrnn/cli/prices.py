@@ -62,7 +62,7 @@ def import_files(
 
 @app.command()
 def update(
-    source: SourceOption = DEFAULT_SOURCE,
+    source: SourceOption = None,
     ticker: TickersOption = None,
     as_of: AsOfOption = None,
     *,
@@ -75,14 +75,17 @@ def update(
     Without --ticker: the tickers of the settings, else every active one in the store.
     """
     from stockrnn.errors import UsageError
-    from stockrnn.sources.registry import get_source
+    from stockrnn.settings import load_settings
+    from stockrnn.sources.registry import choose_source
     from stockrnn.steps.exchange_sessions import believe_source
     from stockrnn.steps.feed import open_feed, update_prices
     from stockrnn.steps.tickers import choose_tickers
 
-    origin, named = get_source(source), read_tickers_option(ticker)
+    origin, named = choose_source(load_settings(), source), read_tickers_option(ticker)
     if not origin.downloads:
-        raise UsageError(f"--source {source} downloads nothing; name a source, such as --source {DEFAULT_SOURCE}")
+        raise UsageError(
+            f"--source {origin.name} downloads nothing; name a source, such as --source {DEFAULT_SOURCE}"
+        )
     run = make_run(as_of=as_of, simulated=origin.simulated, create=True)
     chosen = choose_tickers(run.settings, run.engine, named, origin)
     with naming_failures() as failed, open_feed(run.settings, origin) as feed:

@@ -24,7 +24,7 @@ from stockrnn.cli.output import print_table, showing_progress
 from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest, print_night
 from stockrnn.errors import StockrnnError
 from stockrnn.progress import Progress
-from stockrnn.sources.registry import DEFAULT_SOURCE, DEMO_SOURCE, SourceName
+from stockrnn.sources.registry import DEMO_SOURCE, SourceName
 from stockrnn.types import MAX_PROCESSES
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def demo() -> None:
 def nightly(
     ticker: TickersOption = None,
     as_of: AsOfOption = None,
-    source: SourceOption = DEFAULT_SOURCE,
+    source: SourceOption = None,
     spec: SpecOption = None,
     epochs: EpochsOption = None,
     *,
@@ -215,7 +215,7 @@ def _run_night(
     *,
     tickers: list[str] | None,
     as_of: str | None,
-    source: SourceName,
+    source: SourceName | None,
     spec: str | None,
     epochs: int | None,
     due: bool = False,
@@ -224,17 +224,18 @@ def _run_night(
     from flows.command_line import running_prefect
     from stockrnn.models.registry import choose_specs
     from stockrnn.settings import load_settings
-    from stockrnn.sources.registry import get_source
+    from stockrnn.sources.registry import choose_source
     from stockrnn.steps.due import find_due
     from stockrnn.steps.moment import start_run
     from stockrnn.steps.tickers import choose_tickers
     from stockrnn.store.engine import refuse_read_only
     from stockrnn.store.migrate import open_store
 
-    settings, origin = load_settings(), get_source(source)
+    settings = load_settings()
     asked = {"tickers": tickers, "as_of": as_of, "source": source, "spec": spec, "epochs": epochs}
     with ExitStack() as until_the_end:
         with _logging_refusal(settings, asked):
+            origin = choose_source(settings, source)
             # what is wrong with the request is said before Prefect takes its seconds to start
             moment = read_as_of(as_of, simulated=origin.simulated)
             named = read_tickers_option(tickers)

@@ -1,15 +1,18 @@
 """The sources there are. Each is a module or a package here that defines `SOURCE`; it is imported when asked for."""
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from stockrnn.errors import UnknownSourceError
+from stockrnn.errors import UnknownSourceError, UsageError
 
 if TYPE_CHECKING:
+    from stockrnn.settings import Settings
     from stockrnn.sources.source import Source
 
 SOURCE_NAMES = (
     "yahoo",
+    "tiingo",
     "simulated",
     "stored",
 )
@@ -36,3 +39,22 @@ def get_source(name: SourceName) -> "Source":
         raise UnknownSourceError(name, SOURCE_NAMES)
     source: Source = import_module(f"stockrnn.sources.{name}").SOURCE
     return source
+
+
+def choose_source(settings: "Settings", name: SourceName | None = None) -> "Source":
+    """Return the source called `name`, else that of the settings: the first of several has the others as fallbacks.
+
+    Raises
+    ------
+    UnknownSourceError
+        There is none of a name.
+    UsageError
+        One that needs no network stands beside others.
+    """
+    first, *others = [
+        get_source(one) for one in dict.fromkeys([name] if name else settings.source or [DEFAULT_SOURCE])
+    ]
+    apart = [one.name for one in (first, *others) if not one.needs_network]
+    if others and apart:
+        raise UsageError(f"source: {apart[0]!r} stands alone, it can't be combined with others")
+    return replace(first, fallbacks=tuple(others))

@@ -48,6 +48,10 @@ class Source:
         The tickers of a run where neither it nor the settings name some; empty for all in the store.
     look_up_calendar
         Finds the exchange's calendar of a symbol that neither the settings nor the store know.
+    pauses
+        Seconds to wait after each refusal in a run, before the batch goes on with the ticker that was refused.
+    fallbacks
+        The sources to ask, in order, where this one can't serve a ticker.
     """
 
     name: str
@@ -58,6 +62,13 @@ class Source:
     begins: date | None = None
     default_tickers: tuple[str, ...] = ()
     look_up_calendar: LookUp = look_up_calendar
+    pauses: tuple[float, ...] = (60.0, 120.0, 240.0)
+    fallbacks: tuple["Source", ...] = ()
+
+    @property
+    def names(self) -> str:
+        """Its name and those of its fallbacks, as parameters of a run show them."""
+        return ",".join(one.name for one in (self, *self.fallbacks))
 
     @property
     def downloads(self) -> bool:

@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from http.client import HTTPException
 from typing import Literal, TypeAlias
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from stockrnn.errors import PriceSourceError, StockrnnError
 from stockrnn.market.calendars import calendar_at
 from stockrnn.models.registry import nightly_specs, read_specs
 from stockrnn.settings import Settings
-from stockrnn.sources.registry import DEFAULT_SOURCE, get_source
+from stockrnn.sources.registry import choose_source
 from stockrnn.sources.source import Source
 from stockrnn.steps.exchange import explain_ends
 from stockrnn.steps.failures import group_failures
@@ -69,8 +70,7 @@ def examine(settings: Settings, *, now: datetime, prefect_api: str | None) -> It
     yield _named("disk", lambda: _look_at_disk(settings))
     yield _named("files", lambda: _look_at_files(settings))
     yield _named("time zones", lambda: _look_at_zones(now))
-    source = get_source(DEFAULT_SOURCE)
-    yield _named(source.title, lambda: _look_at_source(settings, source, now))
+    yield from _look_at_sources(settings, now)
     yield _named("Prefect", lambda: _look_at_prefect(prefect_api))
 
 
@@ -142,6 +142,16 @@ def _look_at_files(settings: Settings) -> tuple[Health, str]:
 def _look_at_zones(now: datetime) -> tuple[Health, str]:
     there, here = now.astimezone(ZoneInfo(_NEW_YORK)), now.astimezone()
     return "ok", f"here it is {here:%H:%M %Z}, in New York {there:%H:%M}; schedules name their own zone"
+
+
+def _look_at_sources(settings: Settings, now: datetime) -> Iterator[Finding]:
+    try:
+        source = choose_source(settings)
+    except StockrnnError as error:
+        yield Finding(name="source", health="problem", words=str(error))
+        return
+    for one in (source, *source.fallbacks):
+        yield _named(one.title, partial(_look_at_source, settings, one, now))
 
 
 def _look_at_source(settings: Settings, source: Source, now: datetime) -> tuple[Health, str]:

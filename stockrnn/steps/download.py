@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from sqlalchemy import Connection
 
-from stockrnn.errors import NoPriceDataError, WrongCalendarError
+from stockrnn.errors import NoPriceDataError, UnfitPricesError, WrongCalendarError
 from stockrnn.market.bars import check_bars
 from stockrnn.market.calendars import Calendar
 from stockrnn.market.revisions import compare_bars
 from stockrnn.market.symbols import find_calendar_name
+from stockrnn.market.vendor_switch import explain_misfit
 from stockrnn.sources.source import Fetch, Source
 from stockrnn.steps.exchange import load_exchange
 from stockrnn.steps.liveness import explain_never_live
@@ -28,6 +29,8 @@ from stockrnn.store.instruments import (
     lock_instrument,
     read_instrument,
     read_overlap_start,
+    read_sessions_of,
+    read_vendor,
     write_updated,
 )
 from stockrnn.store.prices import Written, read_bars, require_same_market, write_bars
@@ -56,6 +59,8 @@ class _Update:
         The first session to ask for again; None where nothing is stored.
     reopened
         A bar was quarantined of a day that has become a session since.
+    vendor
+        The source on the network that told the stored bars; None where none did.
     """
 
     job: Job
@@ -66,6 +71,12 @@ class _Update:
     last: date
     overlap_from: date | None
     reopened: bool
+    vendor: str | None
+
+    @property
+    def switches_vendor(self) -> bool:
+        """Whether the stored bars are another vendor's: all of them are superseded, or none."""
+        return self.source.needs_network and self.vendor not in {None, self.source.name}
 
     @property
     def now(self) -> datetime:
@@ -119,7 +130,7 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
     update = _look_up(job, source)
     if update.is_done and not full:
         return _NOTHING
-    if update.overlap_from is not None and not full:
+    if update.overlap_from is not None and not full and not update.switches_vendor:
         part = _Request(update=update, span=Span(min(update.overlap_from, update.last), update.last), whole=False)
         written = _store(part, _fetch(part, fetch))
         if written is not None:
@@ -128,6 +139,9 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
     written = _store(whole, _fetch(whole, fetch)) or _NOTHING
     if update.stored is None:
         _greet(update)
+    if update.switches_vendor and written.revised:
+        words = "%s: its prices come from %s now, before from %s; the whole history was taken from it"
+        LOG.warning(words, job.ticker, source.title, update.vendor)
     return written
 
 
@@ -162,6 +176,7 @@ def _look_up(job: Job, source: Source) -> _Update:
             last=last,
             overlap_from=overlap_from,
             reopened=_is_reopened(connection, job, calendar, added={*(one.session for one in opened)}),
+            vendor=read_vendor(connection, job.ticker),
         )
         require_same_market(connection, job.ticker, source=update.written_as)
     return update
@@ -235,7 +250,9 @@ def _store(request: _Request, download: Download) -> Written | None:
             return _NOTHING
         if not request.whole and _is_restated(connection, request, bars, download):
             return None
-        if request.whole and not request.forced:
+        if update.switches_vendor and not request.forced:
+            _require_fit(connection, request, bars, download)
+        elif request.whole and not request.forced:
             bars = _quarantine_mixup(connection, request, bars, download)
         # before the bars: a split explains why they change
         write_actions(connection, ticker, download.actions, asked=request.span, observed_at=update.now)
@@ -250,6 +267,7 @@ def _store(request: _Request, download: Download) -> Written | None:
                 pd.DatetimeIndex(update.closures)
             ),
             asked=request.span,
+            replacing=update.switches_vendor,
         )
         write_updated(connection, ticker, **said, updated_at=_date_update(update))
     return written
@@ -276,6 +294,26 @@ def _is_restated(connection: Connection, request: _Request, bars: Bars, download
     if compare_bars(read_bars(connection, ticker, first=request.span.first), bars.frame).restated:
         return True
     return differ(read_actions(connection, ticker), download.actions, request.span)
+
+
+def _require_fit(connection: Connection, request: _Request, bars: Bars, download: Download) -> None:
+    """Refuse another vendor's history that is not that of the stored bars.
+
+    Raises
+    ------
+    UnfitPricesError
+    """
+    update, ticker = request.update, request.update.job.ticker
+    known = update.stored.last_session if update.stored else None
+    problem = explain_misfit(
+        read_bars(connection, ticker),
+        bars.frame,
+        held=read_sessions_of(connection, ticker, update.vendor or ""),
+        needed=update.last,
+        splits=[split.value for split in _splits(download) if known is not None and split.ex_date > known],
+    )
+    if problem is not None:
+        raise UnfitPricesError(ticker, problem, source=update.source.title)
 
 
 def _quarantine_mixup(connection: Connection, request: _Request, bars: Bars, download: Download) -> Bars:

@@ -1,15 +1,15 @@
-"""One feed for all tickers of a run, so that an outage of its source is noticed once; nights without data."""
+"""One feed for all tickers of a run, so that an outage of a source is noticed once; nights without data."""
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
-from stockrnn.errors import NoPriceDataError, PriceSourceError, RateLimitedError
+from stockrnn.errors import MissingTokenError, NoPriceDataError, PriceSourceError, StockrnnError
 from stockrnn.settings import Settings
 from stockrnn.sources.source import Fetch, Source
-from stockrnn.steps.download import update_ticker
+from stockrnn.steps.opened_source import OpenedSource
 from stockrnn.steps.run import Job
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import Instrument, read_instrument, write_no_data
@@ -18,72 +18,73 @@ from stockrnn.store.quarantined import read_quarantined
 
 LOG = logging.getLogger("stockrnn")
 
-_PAUSES = (60.0, 120.0, 240.0)
-"""Seconds to wait after each refusal in a run, before the batch goes on with the ticker that was refused."""
-_FAILURES_IN_A_ROW = 3
 _ONE_NIGHT = timedelta(days=1)
 
 
 class Feed:
-    """A source that is open for a run.
+    """A source that is open for a run, and those to ask where it can't serve a ticker.
 
-    The first refusal (HTTP 429) stops the whole batch for a while; it goes on where it was. An outage that is not
-    one ticker's own stops it for good: the tickers that are left fail at once, and the next run takes them up.
+    The first refusal (HTTP 429) stops the whole batch for a while where no other source serves the ticker; it goes on
+    where it was. An outage that is not one ticker's own stops a source for good: the tickers that no other serves
+    fail at once, and the next run takes them up.
     """
 
-    def __init__(self, source: Source, fetch: Fetch, *, pause: Callable[[float], None] = time.sleep) -> None:
-        self._source = source
-        self._fetch = fetch
-        self._pause = pause
-        self._pauses = iter(_PAUSES)
-        self._stopped: PriceSourceError | None = None
-        self._failures = 0
+    def __init__(
+        self,
+        source: Source,
+        fetch: Fetch,
+        *,
+        fallbacks: Sequence[tuple[Source, Fetch]] = (),
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sources = [OpenedSource(one, how, pause=pause) for one, how in ((source, fetch), *fallbacks)]
+        self._needs_network = source.needs_network
         self._answered = 0
         self._without_data: list[Job] = []
 
     def update(self, job: Job, *, full: bool = False) -> Written:
-        """Bring the job's ticker up to date.
+        """Bring the job's ticker up to date, from the first source that can.
 
         Raises
         ------
         PriceSourceError, NoPriceDataError, MixedSourcesError, UnknownCalendarError, WrongCalendarError
         """
-        if self._stopped is not None:
-            raise self._stopped
         try:
-            written = self._update_patiently(job, full=full)
-            job.run.forget(job.ticker)
+            written = self._update(job, full=full)
         except NoPriceDataError:
             self._without_data.append(job)
-            self._failures = 0
             raise
-        except PriceSourceError as error:
-            self._failures += 1
-            if error.affects_all or self._failures >= _FAILURES_IN_A_ROW:
-                self._stopped = error
-            raise
-        self._failures = 0
-        if self._source.needs_network:
+        if self._needs_network:
             self._note_answer(job)
         return written
 
     def close(self) -> None:
         """Count a night without data for the tickers that had none, provided that others had some."""
-        if self._answered and self._stopped is None:
+        if self._answered and not self._sources[0].is_stopped:
             for job in self._without_data:
                 _count_night(job)
 
-    def _update_patiently(self, job: Job, *, full: bool) -> Written:
-        while True:
+    def _update(self, job: Job, *, full: bool) -> Written:
+        """Ask one source after the other until the last settled session is stored."""
+        failures: list[PriceSourceError | NoPriceDataError] = []
+        told: list[Written] = []
+        for one in self._sources:
             try:
-                return update_ticker(job, self._source, self._fetch, full=full)
-            except RateLimitedError:
-                seconds = next(self._pauses, None)
-                if seconds is None:
-                    raise
-                title = self._source.title
-                LOG.warning("%s refuses further requests for now; the whole batch waits %.0f s", title, seconds)
-                self._pause(seconds)
+                told.append(one.update(job, full=full))
+            except (PriceSourceError, NoPriceDataError) as error:
+                failures.append(error)
+                continue
+            job.run.forget(job.ticker)
+            if one is self._sources[-1] or _is_last_stored(job):
+                break
+        if told:
+            return sum(told[1:], told[0])
+        refusing = next((one for one in self._sources if one.wants_patience), None)
+        if refusing is None:
+            raise _join(job.ticker, failures)
+        written = refusing.update_patiently(job, full=full)
+        job.run.forget(job.ticker)
+        return written
 
     def _note_answer(self, job: Job) -> None:
         # a ticker that is delisted still answers for some time, with its past
@@ -95,13 +96,35 @@ class Feed:
 
 @contextmanager
 def open_feed(settings: Settings, source: Source) -> Iterator[Feed | None]:
-    """Open the feed of a source, None where it downloads nothing; at the end nights without data are counted."""
-    if source.open is None:
+    """Open the feed of a source, None where it downloads nothing; at the end nights without data are counted.
+
+    Raises
+    ------
+    MissingTokenError
+        No source could be opened.
+    """
+    if not source.downloads:
         yield None
         return
-    feed = Feed(source, source.open(settings))
+    (first, fetch), *others = _open_all(settings, source)
+    feed = Feed(first, fetch, fallbacks=others)
     yield feed
     feed.close()
+
+
+def _open_all(settings: Settings, source: Source) -> list[tuple[Source, Fetch]]:
+    """Open a source and its fallbacks; one that lacks its token is left out where there are others."""
+    opened, refused = list[tuple[Source, Fetch]](), list[MissingTokenError]()
+    for one in (source, *source.fallbacks):
+        try:
+            opened += [(one, one.open(settings))] if one.open else []
+        except MissingTokenError as error:
+            refused.append(error)
+    if not opened:
+        raise refused[0]
+    for missing in refused:
+        LOG.warning("%s; it is left out of this run", missing)
+    return opened
 
 
 def update_prices(job: Job, feed: Feed | None, *, full: bool = False) -> Written | None:
@@ -112,6 +135,22 @@ def update_prices(job: Job, feed: Feed | None, *, full: bool = False) -> Written
     PriceSourceError, NoPriceDataError, MixedSourcesError, UnknownCalendarError, WrongCalendarError
     """
     return None if feed is None else feed.update(job, full=full)
+
+
+def _join(ticker: str, failures: Sequence[PriceSourceError | NoPriceDataError]) -> StockrnnError:
+    """Return one error for a ticker that no source serves: an outage where one of them had one."""
+    if len(failures) == 1:
+        return failures[0]
+    outages = [error for error in failures if isinstance(error, PriceSourceError)]
+    main = (outages or failures)[0]
+    words = "; ".join([_describe(main), *(f"{one.source}: {_describe(one)}" for one in failures if one is not main)])
+    if outages:
+        return PriceSourceError(words, source=main.source)
+    return NoPriceDataError(ticker, words, source=main.source)
+
+
+def _describe(error: PriceSourceError | NoPriceDataError) -> str:
+    return error.problem if isinstance(error, PriceSourceError) else error.reason
 
 
 def _sent_bad_rows(job: Job) -> bool:
@@ -128,10 +167,20 @@ def _is_current(job: Job) -> bool:
     """Whether the last settled session is stored; a ticker that is current again is active again."""
     with reading(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
-    if stored is None or stored.last_session is None or stored.last_session < _last_settled(job, job.as_of):
+    if not _has_last(job, stored):
         return False
     _forget_nights(job, stored)
     return True
+
+
+def _is_last_stored(job: Job) -> bool:
+    with reading(job.engine) as connection:
+        return _has_last(job, read_instrument(connection, job.ticker))
+
+
+def _has_last(job: Job, stored: Instrument | None) -> bool:
+    last = stored.last_session if stored else None
+    return last is not None and last >= _last_settled(job, job.as_of)
 
 
 def _forget_nights(job: Job, stored: Instrument | None) -> None:

@@ -18,7 +18,7 @@ from stockrnn.sources.csv_file import read_price_file, require_mostly_good
 from stockrnn.steps.exchange import load_exchange
 from stockrnn.steps.liveness import explain_never_live
 from stockrnn.store.engine import reading, writing
-from stockrnn.store.instruments import read_calendar_name
+from stockrnn.store.instruments import IMPORTED, read_calendar_name
 from stockrnn.store.prices import Written, write_bars
 from stockrnn.types import Bars
 
@@ -68,7 +68,7 @@ def import_prices(
                 bars,
                 calendar=sessions.name,
                 currency=currency,
-                source="csv",
+                source=IMPORTED,
                 observed_at=as_of,
                 expected=between,
             )

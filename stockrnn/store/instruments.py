@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import pandas as pd
 from sqlalchemy import Connection, func, select
 
 from stockrnn.market.possible_splits import POSSIBLE_SPLIT
@@ -12,6 +13,8 @@ from stockrnn.store.upsert import insert_missing
 from stockrnn.types import Market
 
 SIMULATED = "simulated"
+IMPORTED = "csv"
+"""The source of prices from files: whoever made the file."""
 _BEFORE_JUMP = 2
 
 
@@ -64,6 +67,18 @@ def read_tickers(connection: Connection, *, simulated: bool) -> list[str]:
     of_market = instruments.c.market == ("simulated" if simulated else "real")
     query = select(instruments.c.ticker).where(instruments.c.active, of_market).order_by(instruments.c.ticker)
     return list(connection.scalars(query))
+
+
+def read_vendor(connection: Connection, ticker: str) -> str | None:
+    """Return which source told the newest bar that is neither simulated nor from a file; None without any."""
+    query = select(prices.c.source).where(prices.c.ticker == ticker, prices.c.source.not_in((SIMULATED, IMPORTED)))
+    return connection.scalar(query.order_by(prices.c.session.desc()).limit(1))
+
+
+def read_sessions_of(connection: Connection, ticker: str, source: str) -> pd.DatetimeIndex:
+    """Return the sessions whose stored bar is that of a source, ascending."""
+    query = select(prices.c.session).where(prices.c.ticker == ticker, prices.c.source == source)
+    return pd.DatetimeIndex(list(connection.scalars(query.order_by(prices.c.session)))).as_unit("ns")
 
 
 def read_simulated_time(connection: Connection) -> datetime | None:

@@ -1,6 +1,6 @@
 """Read and write prices and their revisions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from stockrnn.errors import MixedSourcesError
 from stockrnn.market.adjusted_closes import ADJ_CLOSE_NOT_POSITIVE
 from stockrnn.market.bars import find_gaps
 from stockrnn.market.revisions import Comparison, compare_bars
+from stockrnn.market.vendor_switch import replace_bars
 from stockrnn.store.actions import read_actions
 from stockrnn.store.instruments import SIMULATED, lock_instrument, market_of, read_market, write_span
 from stockrnn.store.issues import write_issues
@@ -38,6 +39,10 @@ class Written:
     def is_faulty(self) -> bool:
         """Whether there are issues to look at."""
         return bool(self.quarantined or self.missing or self.possible_splits)
+
+    def __add__(self, later: "Written") -> "Written":
+        """Return what both did together."""
+        return Written(**{one.name: getattr(self, one.name) + getattr(later, one.name) for one in fields(self)})
 
     def __str__(self) -> str:
         """Plain words for a log line."""
@@ -141,6 +146,7 @@ def write_bars(
     observed_at: datetime,
     expected: pd.DatetimeIndex | None = None,
     asked: Span | None = None,
+    replacing: bool = False,
 ) -> Written:
     """Store new bars, move changed ones to `price_revisions`, and keep the issues.
 
@@ -154,6 +160,8 @@ def write_bars(
         are not become issues.
     asked
         The span that a source was asked for; None for files.
+    replacing
+        They are another vendor's and supersede all stored ones of their sessions, the same or not.
     observed_at
         When they were offered; stored is a later time where a forecast rests on earlier ones of that time already.
 
@@ -168,7 +176,11 @@ def write_bars(
     first = bars.frame.index[0].date() if len(bars.frame) else None
     stored, actions = read_bars(connection, ticker, first=first), read_actions(connection, ticker)
     splits = [action.value for action in actions if action.kind == "split"]
-    comparison = compare_bars(stored, bars.frame, splits=splits, all_known=asked is not None)
+    comparison = (
+        replace_bars(stored, bars.frame, splits=splits)
+        if replacing
+        else compare_bars(stored, bars.frame, splits=splits, all_known=asked is not None)
+    )
     extra = {"ticker": ticker, "source": source, "observed_at": observed_at}
     if len(comparison.new):
         connection.execute(prices.insert(), _to_rows(comparison.new, extra))

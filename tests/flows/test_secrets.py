@@ -4,14 +4,18 @@ from pathlib import Path
 
 import pytest
 import services
+from present import present_tiingo, present_yahoo
 from scenario import FRIDAY_EVENING, SMALL_TOML
+from tiingo_server import TOKEN
 
 from flows.batch import opened_store
 from flows.nightly import nightly
+from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import load_settings
 from stockrnn.store.engine import reading
 
 SECRET = "ZxQvJJ%40/wKqX"  # noqa: S105  # of a server that takes any
+NEW_YORK = load_calendar("XNYS", through_year=2040)
 NIGHT = {"tickers": ["SIM-A"], "as_of": FRIDAY_EVENING, "source": "simulated"}
 
 
@@ -41,3 +45,26 @@ def test_neither_a_good_nor_a_failed_night_leaves_the_password_anywhere(postgres
     assert b"SIM-A" in left
     for piece in ("ZxQv", "wKqX"):
         assert piece.encode() not in left
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_api")
+def test_neither_a_served_nor_a_refused_night_leaves_the_token_of_a_source_anywhere(tmp_path, monkeypatch, caplog):
+    (tmp_path / "stockrnn.toml").write_text('source = ["yahoo", "tiingo"]\n' + SMALL_TOML)
+    with present_yahoo(monkeypatch, "META") as yahoo, present_tiingo(monkeypatch, yahoo.server) as tiingo:
+        yahoo.server.fail("503")
+        assert nightly(tickers=["META"], return_state=True).is_completed()
+        tiingo.fail("token")
+        assert nightly(tickers=["META"], as_of=yahoo.server.now, source="tiingo", return_state=True).is_completed()
+        yahoo.server.list("AAPL", yahoo.server.prices("META", settled_by=yahoo.server.now), calendar=NEW_YORK)
+        state = nightly(tickers=["AAPL"], return_state=True)
+    assert state.is_failed()
+    assert "Tiingo: it refuses the request: HTTP status 400, 'the token ... is not welcome'" in state.message
+    with opened_store(load_settings()) as engine, reading(engine) as connection:
+        rows = connection.exec_driver_sql("select parameters, error from runs order by started_at").all()
+    assert "yahoo,tiingo" in rows[0][0]
+    home = b"".join(path.read_bytes() for path in load_settings().home.rglob("*") if path.is_file())
+    left = read_prefect() + home + repr(rows).encode() + caplog.text.encode() + repr(state).encode()
+    assert b"tiingo" in left
+    assert TOKEN.encode() not in left

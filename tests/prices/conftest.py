@@ -15,9 +15,12 @@ from loopback import make_session_class
 from nights import LISTED, Batch, list_simulated, night
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from tiingo_server import TOKEN, FakeTiingo
 from yahoo_server import FakeYahoo
 
 from stockrnn.settings import Settings
+from stockrnn.sources.tiingo import client as tiingo_module
+from stockrnn.sources.tiingo.client import TiingoClient
 from stockrnn.sources.yahoo import session as yahoo_session
 from stockrnn.sources.yahoo.client import YahooClient
 from stockrnn.store.engine import make_engine
@@ -101,6 +104,20 @@ def make_client(tmp_path, monkeypatch) -> Callable[[FakeYahoo], YahooClient]:
 @pytest.fixture
 def client(yahoo, make_client) -> YahooClient:
     return make_client(yahoo)
+
+
+@pytest.fixture
+def tiingo(yahoo) -> Iterator[FakeTiingo]:
+    """A Tiingo that tells of the same market."""
+    with FakeTiingo(yahoo) as server:
+        yield server
+
+
+@pytest.fixture
+def tiingo_client(tiingo, monkeypatch) -> TiingoClient:
+    session = make_session_class(tiingo.port, tiingo_module.SourceSession, domain="tiingo.com")
+    monkeypatch.setattr(tiingo_module, "SourceSession", session)
+    return TiingoClient(token=SecretStr(TOKEN), requests_per_second=1e6, retry_seconds=0.01)
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_what_sets_the_sources_apart():
 
 
 def test_an_unknown_source_is_told_which_there_are():
-    with pytest.raises(UsageError, match=r"^no source 'nosuch'; known: yahoo, simulated, stored"):
+    with pytest.raises(UsageError, match=r"^no source 'nosuch'; known: yahoo, tiingo, simulated, stored"):
         get_source("nosuch")
 
 
@@ -46,7 +46,7 @@ def test_a_parameter_offers_the_names_to_a_form_and_takes_no_other():
     adapter = TypeAdapter(SourceName)
     assert adapter.json_schema()["enum"] == list(SOURCE_NAMES)
     assert adapter.validate_python("stored") == "stored"
-    with pytest.raises(ValidationError, match="'yahoo', 'simulated'"):
+    with pytest.raises(ValidationError, match="'yahoo', 'tiingo', 'simulated'"):
         adapter.validate_python("nosuch")
 
 
