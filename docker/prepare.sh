@@ -11,5 +11,6 @@ for name in postgres_password store_password prefect_password; do
 done
 [ -s secrets/prefect_login ] ||
     printf 'stockrnn:%s' "$(head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n')" > secrets/prefect_login
+[ -e secrets/tiingo_api_key ] || : > secrets/tiingo_api_key # empty until you have an account there
 [ -e stockrnn.toml ] || cp stockrnn.example.toml stockrnn.toml
 chmod 644 secrets/* stockrnn.toml

@@ -23,6 +23,7 @@ from yahoo_server import FakeYahoo
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models.registry import read_specs
 from stockrnn.settings import Settings
+from stockrnn.sources.registry import choose_source
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.types import parse_day
 
@@ -248,7 +249,8 @@ def test_the_sql_of_the_readme_answers(newcomer):
 def test_the_settings_shown_are_the_defaults():
     (block,) = _blocks("toml")
     shown = Settings(**tomllib.loads(block))
-    assert shown.model_copy(update={"specs": {}}) == Settings()
+    assert shown.model_copy(update={"specs": {}, "source": ()}) == Settings()
+    assert choose_source(shown) == choose_source(Settings())
     assert read_specs(shown) == read_specs(Settings())
 
 

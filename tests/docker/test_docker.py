@@ -55,13 +55,13 @@ def test_no_secret_is_written_down_and_each_service_gets_its_own_as_files():
         "database": {"postgres_password", "store_password", "prefect_password"},
         "server": {"prefect_password", "prefect_login"},
         "deploy": {"prefect_login"},
-        "worker": {"store_password", "prefect_login"},
+        "worker": {"store_password", "prefect_login", "tiingo_api_key"},
     }
     assert COMPOSE["secrets"] == {name: {"file": f"./secrets/{name}"} for name in set().union(*given.values())}
     assert "docker/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
     for service, one in COMPOSE["services"].items():
         for name, value in one["environment"].items():
-            assert not re.search("PASSWORD|AUTH_STRING", name) or name.endswith("_FILE")
+            assert not re.search("PASSWORD|AUTH_STRING|API_KEY", name) or name.endswith("_FILE")
             assert not name.endswith("_FILE") or Path(value).name in given[service]
             if name.endswith("_URL") and "@" in value:
                 assert make_url(value).password is None  # it comes in PGPASSWORD, which needs no encoding

@@ -209,6 +209,16 @@ def test_forecasts_from_before_and_after_a_split_stand_side_by_side_on_their_own
         assert (row["predicted"], row["error"], row["naive_error"]) == (101.0, 0.75, -1.25)
 
 
+def test_another_vendors_adjusted_closes_are_another_basis_its_closes_are_not(issue, write, judge):
+    for target in ("close", "adj_close"):
+        issue(target)
+    write(adjust(CORRECTED, 0.5, "adj_close"), observed_at=LATER, replacing=True)
+    write(adjust(FRIDAYS, 0.5, "adj_close"), observed_at=LATEST, replacing=True)
+    found = {row["target"]: row for row in judge().values()}
+    assert found["close"]["basis"] == 1.0
+    assert found["adj_close"]["basis"] == 394.0 * 0.5 / 390.0
+
+
 def test_a_split_between_two_others_counts_for_those_issued_before_it(issue, write, judge):
     write(adjust(BARS, 0.25), observed_at=LATER)
     new = {"predicted": 101.0, "naive": 99.0, "last_close": 100.0, "kind": "hindcast"}
