@@ -146,10 +146,20 @@ def explaining(run: Callable[P, State[R]]) -> Callable[P, State[R]]:
     return explained
 
 
-def run_jobs(name: str, jobs: Sequence[Job], *, log: Log, work: Callable[[Job], object]) -> State:
-    """Run one step for each job as a task; a run that failed for all of them has failed."""
+def run_jobs(
+    name: str,
+    jobs: Sequence[Job],
+    *,
+    log: Log,
+    work: Callable[[Job], object],
+    then: Callable[[], Sequence[Job]] = tuple,
+) -> State:
+    """Run one step for each job as a task; a run that failed for all of them has failed.
+
+    then: what is done once after that; returns the jobs that have to be worked on again.
+    """
     failed: dict[str, str] = {}
-    for job in jobs:
+    for job in _follow(jobs, then):
         with keeping_failures(job.ticker, failed):
             run_as_task(name, f"{job.ticker}: {job.spec_name}, {name}", lambda: work(job))  # noqa: B023  # runs at once
     tickers = list(dict.fromkeys(job.ticker for job in jobs))
@@ -159,3 +169,8 @@ def run_jobs(name: str, jobs: Sequence[Job], *, log: Log, work: Callable[[Job], 
     if all_failed:
         return Failed(message=summary, data=StockrnnError(summary))
     return Completed(message=summary)
+
+
+def _follow(jobs: Sequence[Job], then: Callable[[], Sequence[Job]]) -> Iterator[Job]:
+    yield from jobs
+    yield from then()

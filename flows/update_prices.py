@@ -1,5 +1,7 @@
 """Update prices, apart from the night."""
 
+import logging
+
 from prefect import flow
 from prefect.client.schemas.objects import State
 
@@ -12,6 +14,8 @@ from stockrnn.steps.exchange_sessions import believe_source
 from stockrnn.steps.run import Job
 from stockrnn.steps.tickers import choose_tickers
 from stockrnn.types import Ticker
+
+LOG = logging.getLogger("stockrnn")
 
 
 @flow(name="update-prices", flow_run_name=name_run, persist_result=False)
@@ -33,7 +37,10 @@ def update_prices(tickers: list[Ticker] | None = None) -> State:
             def work(job: Job) -> None:
                 current_progress().step(job.ticker, f"prices: {step.update_prices(job, feed)}")
 
-            done = run_jobs("update prices", jobs, log=log, work=work)
-            for ticker in believe_source(run, chosen).again:
-                work(run.job(ticker))
-            return done
+            def look_at_exchanges() -> list[Job]:
+                believed = believe_source(run, chosen)
+                for line in believed.words:
+                    LOG.warning("%s", line)
+                return run.jobs(believed.again, [settings.spec])
+
+            return run_jobs("update prices", jobs, log=log, work=work, then=look_at_exchanges)

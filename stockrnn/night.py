@@ -98,7 +98,7 @@ class Night:
     Attributes
     ----------
     notes
-        What is to be said of when it was run, and of the models in use.
+        What is to be said of the exchanges' sessions, of when it was run, and of the models in use.
     """
 
     as_of: datetime
@@ -180,7 +180,7 @@ def run_night(
     """
     progress = current_progress()
     progress.begin(tickers)
-    failed = _update_all(run, tickers, source, run_step)
+    failed, believed = _update_all(run, tickers, source, run_step)
     fit = run.jobs([ticker for ticker in tickers if ticker not in failed], specs)
     steps = _Steps(
         run=run,
@@ -195,7 +195,7 @@ def run_night(
         as_of=run.as_of,
         outcomes=tuple(outcomes),
         leaderboard=steps.draw_leaderboard(),
-        notes=_make_notes(run, outcomes, source),
+        notes=believed + _make_notes(run, outcomes, source),
     )
 
 
@@ -230,18 +230,25 @@ def noting_short_history(done: dict[str, Any]) -> Iterator[None]:
         done["postponed"] = str(error)
 
 
-def _update_all(run: Run, tickers: Sequence[str], source: Source, run_step: RunStep) -> dict[str, str]:
-    """Update the prices of all tickers one after the other; return what went wrong, by ticker."""
-    failed: dict[str, str] = {}
+def _update_all(
+    run: Run, tickers: Sequence[str], source: Source, run_step: RunStep
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Update the prices of all tickers one after the other.
+
+    Return what went wrong, by ticker, and what was learned of their exchanges' sessions.
+    """
+    failed, words = dict[str, str](), tuple[str, ...]()
     with open_feed(run.settings, source) as feed:
         for ticker in tickers:
             with keeping_failures(ticker, failed):
                 run_step("update prices", f"{ticker}: update prices", partial(_update, run.job(ticker), feed))
         if source.needs_network:
-            for ticker in believe_source(run, tickers).again:
+            believed = believe_source(run, tickers)
+            words = believed.words
+            for ticker in believed.again:
                 with keeping_failures(ticker, failed):
                     _update(run.job(ticker), feed)
-    return failed
+    return failed, words
 
 
 def _update(job: Job, feed: Feed | None) -> None:

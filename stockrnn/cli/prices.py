@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import unquote
 
 import typer
@@ -18,6 +18,10 @@ from stockrnn.cli.options import (
 from stockrnn.cli.output import print_table
 from stockrnn.errors import StockrnnError
 from stockrnn.sources.registry import DEFAULT_SOURCE
+
+if TYPE_CHECKING:
+    from stockrnn.steps.feed import Feed
+    from stockrnn.steps.run import Job
 
 app = typer.Typer(no_args_is_help=True, help="Bring prices in and see what is wrong with them.")
 
@@ -77,8 +81,8 @@ def update(
     from stockrnn.errors import UsageError
     from stockrnn.settings import load_settings
     from stockrnn.sources.registry import choose_source
-    from stockrnn.steps.exchange_sessions import believe_source
-    from stockrnn.steps.feed import open_feed, update_prices
+    from stockrnn.steps.exchange_sessions import Believed, believe_source
+    from stockrnn.steps.feed import open_feed
     from stockrnn.steps.tickers import choose_tickers
 
     origin, named = choose_source(load_settings(), source), read_tickers_option(ticker)
@@ -90,16 +94,26 @@ def update(
     chosen = choose_tickers(run.settings, run.engine, named, origin)
     with naming_failures() as failed, open_feed(run.settings, origin) as feed:
         for symbol in chosen:
-            try:
-                written = update_prices(run.job(symbol), feed, full=full)
-            except StockrnnError as error:
-                failed.append(error)
-            else:
-                typer.echo(f"{symbol}: {written}")
-                if written is not None and written.is_faulty:
-                    typer.echo(f"what is wrong and why: stockrnn prices check --ticker {symbol}")
-        for symbol in believe_source(run, chosen).again if origin.needs_network else ():
-            typer.echo(f"{symbol}: {update_prices(run.job(symbol), feed)}")
+            _update(run.job(symbol), feed, full=full, failed=failed)
+        believed = believe_source(run, chosen) if origin.needs_network else Believed()
+        for line in believed.words:
+            typer.echo(line)
+        for symbol in believed.again:
+            _update(run.job(symbol), feed, full=False, failed=failed)
+
+
+def _update(job: "Job", feed: "Feed | None", *, full: bool, failed: list[StockrnnError]) -> None:
+    """Update one ticker and say what came; what goes wrong stays with it."""
+    from stockrnn.steps.feed import update_prices
+
+    try:
+        written = update_prices(job, feed, full=full)
+    except StockrnnError as error:
+        failed.append(error)
+        return
+    typer.echo(f"{job.ticker}: {written}")
+    if written is not None and written.is_faulty:
+        typer.echo(f"what is wrong and why: stockrnn prices check --ticker {job.ticker}")
 
 
 @app.command()

@@ -167,6 +167,11 @@ def is_calendar(name: str) -> bool:
     return name in xc.get_calendar_names()
 
 
+def canonical_name(name: str) -> str:
+    """Return the name of a calendar that goes by others too, as XNYS does by NYSE; others as they are."""
+    return str(xc.resolve_alias(name)) if is_calendar(name) else name
+
+
 def _load(name: str, last: pd.Timestamp) -> tuple[xc.ExchangeCalendar, pd.Timestamp, pd.Timestamp]:
     """Return the package's calendar, up to `last` if it knows so much, and the days that it knows."""
     try:

@@ -17,11 +17,11 @@ from stockrnn.market.revisions import compare_bars
 from stockrnn.market.symbols import find_calendar_name
 from stockrnn.market.vendor_switch import explain_misfit
 from stockrnn.sources.source import Fetch, Source
-from stockrnn.steps.exchange import load_exchange
+from stockrnn.steps.exchange import find_days, load_exchange
 from stockrnn.steps.liveness import explain_never_live
 from stockrnn.steps.run import Job
 from stockrnn.store.actions import differ, read_actions, write_actions
-from stockrnn.store.calendar_changes import read_changes, read_offered_off_calendar
+from stockrnn.store.calendar_changes import read_changes, read_offered_off_calendar, resolve_missing
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import (
     SIMULATED,
@@ -58,7 +58,7 @@ class _Update:
     overlap_from
         The first session to ask for again; None where nothing is stored.
     reopened
-        A bar was quarantined of a day that has become a session since.
+        The first day whose bar was quarantined and that has become a session since; None without any.
     vendor
         The source on the network that told the stored bars; None where none did.
     """
@@ -70,7 +70,7 @@ class _Update:
     stored: Instrument | None
     last: date
     overlap_from: date | None
-    reopened: bool
+    reopened: date | None
     vendor: str | None
 
     @property
@@ -92,7 +92,7 @@ class _Update:
     def is_done(self) -> bool:
         """Whether the source was asked since the last session settled, and gave that session."""
         stored, settle_hours = self.stored, _settle_hours(self.job, self.source)
-        if self.reopened or stored is None or stored.updated_at is None or stored.last_session is None:
+        if self.reopened is not None or stored is None or stored.updated_at is None or stored.last_session is None:
             return False
         asked_for = self.calendar.last_settled(stored.updated_at, settle_hours=settle_hours)
         return min(stored.last_session, asked_for) >= self.last
@@ -167,6 +167,8 @@ def _look_up(job: Job, source: Source) -> _Update:
             sessions=OVERLAP_SESSIONS,
             issues_since=calendar.session_offset(last, -_ISSUE_SESSIONS),
         )
+        added = {*(one.session for one in opened)}
+        reopened = _find_reopened(connection, job, calendar, added=added, last=last)
         update = _Update(
             job=job,
             source=source,
@@ -174,20 +176,23 @@ def _look_up(job: Job, source: Source) -> _Update:
             closures=tuple(one.session for one in believed if one.kind == "closure"),
             stored=stored,
             last=last,
-            overlap_from=overlap_from,
-            reopened=_is_reopened(connection, job, calendar, added={*(one.session for one in opened)}),
+            overlap_from=min(overlap_from, reopened) if overlap_from and reopened else overlap_from,
+            reopened=reopened,
             vendor=read_vendor(connection, job.ticker),
         )
         require_same_market(connection, job.ticker, source=update.written_as)
     return update
 
 
-def _is_reopened(connection: Connection, job: Job, calendar: Calendar, *, added: set[date]) -> bool:
-    """Whether a bar was quarantined of a day that the source or the settings made a session of since."""
-    sessions = added.union(job.settings.extra_sessions.get(calendar.name, ()))
+def _find_reopened(
+    connection: Connection, job: Job, calendar: Calendar, *, added: set[date], last: date
+) -> date | None:
+    """Return the first settled day whose bar was quarantined and that the source or the settings made a session."""
+    sessions = added.union(find_days(job.settings.extra_sessions, calendar.name))
     if not sessions:  # as a rule
-        return False
-    return not sessions.isdisjoint(read_offered_off_calendar(connection, [job.ticker], since=min(sessions)))
+        return None
+    offered = read_offered_off_calendar(connection, [job.ticker], since=min(sessions))
+    return min((day for day in sessions.intersection(offered) if day <= last), default=None)
 
 
 def _find_calendar_name(job: Job, source: Source, stored: Instrument | None) -> str:
@@ -269,6 +274,8 @@ def _store(request: _Request, download: Download) -> Written | None:
             asked=request.span,
             replacing=update.switches_vendor,
         )
+        closures = find_days(update.job.settings.extra_closures, update.calendar.name)
+        resolve_missing(connection, [ticker], closures, at=update.now, by="settings")
         write_updated(connection, ticker, **said, updated_at=_date_update(update))
     return written
 

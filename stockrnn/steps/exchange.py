@@ -1,11 +1,11 @@
 """An exchange's calendar as the settings have it: with closures and sessions that its package does not know."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 
 from stockrnn.errors import UnknownCalendarError
-from stockrnn.market.calendars import Calendar, calendar_at, is_calendar
+from stockrnn.market.calendars import Calendar, calendar_at, canonical_name, is_calendar
 from stockrnn.settings import Settings
 from stockrnn.steps.failures import join_tickers
 from stockrnn.store.calendar_changes import CalendarChange
@@ -37,9 +37,9 @@ def load_exchange(
             f"extra_closures or extra_sessions of stockrnn.toml name no calendar {', '.join(unknown)}; expected a "
             "market identifier code such as XIDX"
         )
-    if name not in changed and not believed:
+    closures, sessions = (find_days(days, name) for days in (settings.extra_closures, settings.extra_sessions))
+    if not closures and not sessions and not believed:
         return calendar_at(name, as_of)
-    closures, sessions = settings.extra_closures.get(name, ()), settings.extra_sessions.get(name, ())
     shown = {kind: [one.session for one in believed if one.kind == kind] for kind in ("closure", "session")}
     return _change(
         name,
@@ -47,6 +47,14 @@ def load_exchange(
         tuple(sorted({*closures, *shown["closure"]} - {*sessions})),
         tuple(sorted({*sessions, *shown["session"]} - {*closures})),
     )
+
+
+def find_days(days: Mapping[str, Sequence[date]], name: str) -> tuple[date, ...]:
+    """Return the days of a calendar in `extra_closures` or `extra_sessions`, under whichever of its names."""
+    if not days:  # as a rule
+        return ()
+    same = [found for one, found in days.items() if canonical_name(one) == canonical_name(name)]
+    return tuple(sorted({day for found in same for day in found}))
 
 
 @cache

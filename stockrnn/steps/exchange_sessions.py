@@ -1,6 +1,5 @@
 """Sessions and closures that a calendar does not know and several tickers of its exchange show: they are believed."""
 
-import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from stockrnn.store.calendar_changes import (
     read_exchange,
     read_first_common_session,
     read_offered_off_calendar,
+    read_quarantined_sessions,
     read_sessions_of_any,
     resolve_missing,
     withdraw_change,
@@ -27,8 +27,6 @@ from stockrnn.store.calendar_changes import (
 )
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import read_calendar_name
-
-LOG = logging.getLogger("stockrnn")
 
 _SEVERAL = 2
 """One ticker alone proves nothing: its bar may be wrong, or missing."""
@@ -84,8 +82,6 @@ def believe_source(run: Run, tickers: Sequence[str]) -> Believed:
     believed = [_believe(run, exchange) for exchange in found.values() if exchange]
     again = tuple(ticker for one in believed for ticker in one.again)
     words = tuple(line for one in believed for line in one.words)
-    for line in words:
-        LOG.warning("%s", line)
     for exchange in found.values():
         for ticker in exchange.asked if exchange and words else ():
             run.forget(ticker)
@@ -111,6 +107,7 @@ def _believe(run: Run, exchange: _Exchange) -> Believed:
     with reading(run.engine) as connection:
         known = {change.session: change for change in read_changes(connection, name)}
         shown = read_sessions_of_any(connection, tickers, since=exchange.since)
+        shown |= read_quarantined_sessions(connection, tickers, since=exchange.since)
         offered = read_offered_off_calendar(connection, tickers, since=exchange.since)
     sessions = {day: bars for day, bars in offered.items() if _are_bars(bars) and day not in known}
     closures = list(_find_closures(run, exchange, shown))
@@ -123,7 +120,7 @@ def _believe(run: Run, exchange: _Exchange) -> Believed:
                 withdraw_change(connection, name, day)
             write_changes(connection, [*made, *new])
             for one in new:
-                resolve_missing(connection, tickers, one.session, at=one.believed_at)
+                resolve_missing(connection, tickers, [one.session], at=one.believed_at)
     again = [ticker for bars in sessions.values() for ticker, _ in bars]
     withdrawn = [f"{day} was a session of {name} after all: its bars have come" for day in gone]
     return Believed(again=tuple(dict.fromkeys(again)), words=(*(one.detail for one in (*made, *new)), *withdrawn))
@@ -159,10 +156,12 @@ def _find_closures(run: Run, exchange: _Exchange, shown: set[date]) -> Iterator[
         if day in shown:
             continue
         settled_at = calendar.closes_at(day) + settling
-        answered = [ticker for ticker, (_, at) in exchange.asked.items() if at >= settled_at]
+        answered = sum(at >= settled_at for _, at in exchange.asked.values())
         later = [ticker for ticker, (last, _) in exchange.asked.items() if last > day]
         confirmed = len(later) >= _SEVERAL
-        if confirmed or (day == exchange.last and len(answered) == len(exchange.asked)):
+        # one that has no data at all, or was not asked, says nothing of the day
+        enough = answered >= max(_SEVERAL, len(exchange.asked) / 2)
+        if confirmed or (day == exchange.last and enough):
             yield _make_closure(run, exchange, day, confirmed=confirmed)
 
 

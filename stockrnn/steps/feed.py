@@ -41,6 +41,7 @@ class Feed:
         self._needs_network = source.needs_network
         self._answered = 0
         self._without_data: list[Job] = []
+        self._behind: list[Job] = []
 
     def update(self, job: Job, *, full: bool = False) -> Written:
         """Bring the job's ticker up to date, from the first source that can.
@@ -61,7 +62,9 @@ class Feed:
     def close(self) -> None:
         """Count a night without data for the tickers that had none, provided that others had some."""
         if self._answered and not self._sources[0].is_stopped:
-            for job in self._without_data:
+            # a session may have been found to be a closure since
+            behind = [job for job in self._behind if not _is_up_to_date(job)]
+            for job in (*self._without_data, *behind):
                 _count_night(job)
 
     def _update(self, job: Job, *, full: bool) -> Written:
@@ -75,7 +78,7 @@ class Feed:
                 failures.append(error)
                 continue
             job.run.forget(job.ticker)
-            if one is self._sources[-1] or _is_last_stored(job):
+            if one is self._sources[-1] or _is_up_to_date(job):
                 break
         if told:
             return sum(told[1:], told[0])
@@ -91,7 +94,7 @@ class Feed:
         if _is_current(job):
             self._answered += 1
         elif not _sent_bad_rows(job):
-            self._without_data.append(job)
+            self._behind.append(job)
 
 
 @contextmanager
@@ -164,23 +167,27 @@ def _sent_bad_rows(job: Job) -> bool:
 
 
 def _is_current(job: Job) -> bool:
-    """Whether the last settled session is stored; a ticker that is current again is active again."""
+    """Whether no session is lacking; a ticker that is current again is active again."""
     with reading(job.engine) as connection:
         stored = read_instrument(connection, job.ticker)
-    if not _has_last(job, stored):
+    if not _lacks_nothing(job, stored):
         return False
     _forget_nights(job, stored)
     return True
 
 
-def _is_last_stored(job: Job) -> bool:
+def _is_up_to_date(job: Job) -> bool:
     with reading(job.engine) as connection:
-        return _has_last(job, read_instrument(connection, job.ticker))
+        return _lacks_nothing(job, read_instrument(connection, job.ticker))
 
 
-def _has_last(job: Job, stored: Instrument | None) -> bool:
-    last = stored.last_session if stored else None
-    return last is not None and last >= _last_settled(job, job.as_of)
+def _lacks_nothing(job: Job, stored: Instrument | None) -> bool:
+    """Whether the last settled session is stored, or those that are not are assumed only: they may be holidays."""
+    if stored is None or stored.last_session is None:
+        return False
+    calendar = job.run.calendar(job.ticker)
+    settled = calendar.last_settled(job.as_of, settle_hours=job.settings.settle_hours)
+    return calendar.known_sessions(stored.last_session + timedelta(days=1), settled).empty
 
 
 def _forget_nights(job: Job, stored: Instrument | None) -> None:

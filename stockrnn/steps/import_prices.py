@@ -15,8 +15,9 @@ from stockrnn.market.symbols import find_calendar_name
 from stockrnn.settings import Settings
 from stockrnn.sources.bar_spacing import require_daily
 from stockrnn.sources.csv_file import read_price_file, require_mostly_good
-from stockrnn.steps.exchange import load_exchange
+from stockrnn.steps.exchange import find_days, load_exchange
 from stockrnn.steps.liveness import explain_never_live
+from stockrnn.store.calendar_changes import read_changes, resolve_missing
 from stockrnn.store.engine import reading, writing
 from stockrnn.store.instruments import IMPORTED, read_calendar_name
 from stockrnn.store.prices import Written, write_bars
@@ -50,17 +51,23 @@ def import_prices(
     """
     with reading(engine) as connection:
         stored = read_calendar_name(connection, ticker)
-    name = calendar or find_calendar_name(ticker, named=settings.calendars, stored=stored)
-    sessions = load_exchange(settings, name, as_of=as_of)
+        name = calendar or find_calendar_name(ticker, named=settings.calendars, stored=stored)
+        believed = read_changes(connection, name)
+    # a bar of a day that was taken as a closure is welcome
+    sessions = load_exchange(settings, name, as_of=as_of, believed=[one for one in believed if one.kind == "session"])
+    closures = pd.DatetimeIndex([one.session for one in believed if one.kind == "closure"]).as_unit("ns")
     checked = [_read_checked(path, sessions, as_of, settings=settings, ticker=ticker) for path in files]
     _require_agreement(files, checked)
     spans = [day.date() for bars in checked for day in bars.frame.index[[0, -1]]]
     quarantined = pd.DatetimeIndex([issue.session for bars in checked for issue in bars.issues]).as_unit("ns")
-    expected = [None] * (len(files) - 1) + [sessions.known_sessions(min(spans), max(spans)).difference(quarantined)]
+    expected = [None] * (len(files) - 1) + [
+        sessions.known_sessions(min(spans), max(spans)).difference(quarantined.union(closures))
+    ]
     never = explain_never_live(ticker, sessions, settings.target)
     if stored is None and never:
         LOG.warning("%s", never)
     with writing(engine) as connection:
+        resolve_missing(connection, [ticker], find_days(settings.extra_closures, name), at=as_of, by="settings")
         return [
             write_bars(
                 connection,

@@ -75,6 +75,16 @@ def read_sessions_of_any(connection: Connection, tickers: Sequence[str], *, sinc
     return set(connection.scalars(query))
 
 
+def read_quarantined_sessions(connection: Connection, tickers: Sequence[str], *, since: date) -> set[date]:
+    """Return the days from `since` on of which a source sent any of the tickers a price that could not be used."""
+    query = select(price_issues.c.session, price_issues.c.raw).where(
+        price_issues.c.ticker.in_(tickers),
+        price_issues.c.kind.not_in(("missing_session", "possible_split")),
+        price_issues.c.session >= since,
+    )
+    return {session for session, raw in connection.execute(query) if (raw.get("close") or 0) > 0}
+
+
 def read_offered_off_calendar(
     connection: Connection, tickers: Sequence[str], *, since: date
 ) -> dict[date, list[tuple[str, dict[str, Any]]]]:
@@ -91,17 +101,19 @@ def read_offered_off_calendar(
     return found
 
 
-def resolve_missing(connection: Connection, tickers: Sequence[str], session: date, *, at: datetime) -> None:
-    """Resolve the issues that say a bar of the day is missing: there was no session."""
+def resolve_missing(
+    connection: Connection, tickers: Sequence[str], sessions: Sequence[date], *, at: datetime, by: str = "source"
+) -> None:
+    """Resolve the issues that say a bar of these days is missing: there was no session, as `by` says."""
     connection.execute(
         price_issues.update()
         .where(
             price_issues.c.ticker.in_(tickers),
-            price_issues.c.session == session,
+            price_issues.c.session.in_(sessions),
             price_issues.c.kind == "missing_session",
             price_issues.c.resolved_at.is_(None),
         )
-        .values(resolved_at=at, resolved_by="source")
+        .values(resolved_at=at, resolved_by=by)
     )
 
 

@@ -6,9 +6,11 @@ import sys
 import time
 from pathlib import Path
 
+import exchange_calendars as xc
 import pytest
 from present import present_yahoo
 
+from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_tickers
@@ -55,6 +57,25 @@ def test_the_tickers_of_the_settings_are_updated_but_inactive_ones_only_when_ask
     assert cli("prices", "update", "--full", "--ticker", "META").code == 0
     with reading(open_store(Settings())) as connection:
         assert read_tickers(connection, simulated=False) == ["AAPL", "META"]
+
+
+def test_a_calendar_that_cannot_be_loaded_is_one_line_and_stays_with_its_ticker(cli, yahoo, monkeypatch):
+    load = xc.get_calendar
+
+    def refuse(name, *args, **options):
+        if name == "XTAE":
+            raise TypeError("unsupported operand")
+        return load(name, *args, **options)
+
+    load_calendar.cache_clear()
+    monkeypatch.setattr(xc, "get_calendar", refuse)
+    result = cli("prices", "update", "--ticker", "TEVA.TA", "--ticker", "META")
+    assert result.code == 1
+    (line,) = result.err.splitlines()
+    assert line.startswith(
+        "error: calendar XTAE can't be loaded (TypeError: unsupported operand); install the versions"
+    )
+    assert result.out.splitlines() == ["META: 401 sessions new, 0 revised, 0 rows quarantined"]
 
 
 def test_a_full_update_finds_what_was_corrected_long_ago(cli, yahoo):

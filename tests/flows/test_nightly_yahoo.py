@@ -73,3 +73,15 @@ def test_the_tickers_of_the_settings_that_became_inactive_are_left_out(yahoo, mo
     with open_store(Settings()).begin() as connection:
         connection.exec_driver_sql("update instruments set active = false where ticker = 'AAPL'")
     assert [outcome.ticker for outcome in run_nightly().outcomes] == ["META"]
+
+
+def test_a_night_says_once_what_it_learned_of_an_exchanges_sessions(yahoo, caplog):
+    for ticker in ("AAPL", "META"):
+        yahoo.server.hide(ticker, yahoo.last, until=yahoo.hidden_until)
+    night = run_nightly(tickers=["META", "AAPL"])
+    words = (
+        f"no bar of {yahoo.last} for any of the 2 tickers of XNYS (AAPL, META): taken as a closure until one comes"
+    )
+    assert words in night.notes
+    assert caplog.text.count(words) == 1
+    assert not night.failed

@@ -1,64 +1,13 @@
 """Sessions and closures that a calendar does not know: several tickers of an exchange show them, one does not."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
+from exchanges import FRIDAY, JAKARTA, MUMBAI, SUNDAY, WEDNESDAY, Exchange
 from nights import on_both_databases
-from sqlalchemy import text
 
-from stockrnn.market.calendars import load_calendar
-from stockrnn.market.symbols import look_up_calendar
 from stockrnn.sources.registry import get_source
-from stockrnn.sources.simulated import simulate_bars
 from stockrnn.steps.due import find_due
-from stockrnn.steps.exchange_sessions import believe_source
-from stockrnn.steps.run import Run
-from stockrnn.store.engine import reading
-from stockrnn.types import BAR_COLUMNS
-
-FRIDAY, SUNDAY, WEDNESDAY = date(2024, 6, 7), date(2024, 6, 9), date(2024, 6, 12)
-JAKARTA, MUMBAI = ("AAAA.JK", "BBBB.JK", "CCCC.JK"), ("AAAA.NS", "BBBB.BO", "CCCC.NS")
-
-
-class Exchange:
-    """An exchange whose own calendar differs from the one that is known, night by night."""
-
-    def __init__(self, batch, tickers, *, closures=(), sessions=(), late=()):
-        self.batch, self.tickers = batch, tickers
-        self.known = load_calendar(look_up_calendar(tickers[0]), through_year=2026)
-        self.true = self.known.with_changes(closures=closures, sessions=sessions)
-        for ticker in tickers:
-            days = self.true.sessions(date(2024, 1, 2), date(2024, 6, 28))
-            if ticker in late:
-                days = days.drop(list(map(str, closures or sessions)))
-            bars = simulate_bars(ticker, days)
-            batch.yahoo.list(ticker, bars[list(BAR_COLUMNS)], calendar=self.true, timezone=self.true.timezone)
-
-    def at(self, day, *, hours=5):
-        """Some hours after the usual close of a day."""
-        return self.known.closes_at(FRIDAY) + timedelta(days=(day - FRIDAY).days, hours=hours)
-
-    def run(self, now):
-        return Run(settings=self.batch.settings, engine=self.batch.engine, as_of=now, now=now)
-
-    def night(self, day, *, tickers=None):
-        """Update all tickers, look at their exchange, and update once more whose days became sessions."""
-        chosen, now = tickers or self.tickers, self.at(day)
-        self.batch.update(now, *chosen)
-        believed = believe_source(self.run(now), chosen)
-        if believed.again:
-            self.batch.update(now, *believed.again)
-        return believed
-
-    def read(self, statement):
-        with reading(self.batch.engine) as connection:
-            return [tuple(row) for row in connection.execute(text(statement))]
-
-    def issues(self):
-        return self.read("select ticker, session, kind from price_issues where resolved_at is null order by 1, 2")
-
-    def behind(self, day, *, ticker=0):
-        return self.run(self.at(day)).history(self.tickers[ticker]).sessions_behind
 
 
 @pytest.fixture(params=[JAKARTA, pytest.param(MUMBAI, marks=pytest.mark.exhaustive)], ids=["jakarta", "mumbai"])
