@@ -21,10 +21,10 @@ from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 
 from flows.prefect_home import has_server
-from stockrnn.night import Night
 from stockrnn.progress import OnEpoch, Progress, current_progress, shown_by
 from stockrnn.report.markdown import escape_markdown
 from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
+from stockrnn.steps.outcomes import Night
 from stockrnn.store.engine import reading
 from stockrnn.store.queries import get_query, run_query
 

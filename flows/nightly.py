@@ -14,12 +14,13 @@ from flows.empty_runs import EMPTY, remove_empty_runs
 from flows.tasks import run_as_task
 from stockrnn.errors import StockrnnError
 from stockrnn.models.registry import choose_specs
-from stockrnn.night import Night, run_night
+from stockrnn.night import run_night
 from stockrnn.settings import load_settings
 from stockrnn.sources.registry import SourceName, choose_source
 from stockrnn.sources.source import Source
 from stockrnn.steps.due import find_due
 from stockrnn.steps.moment import start_run
+from stockrnn.steps.outcomes import Night
 from stockrnn.steps.tickers import choose_tickers
 from stockrnn.training.trainer import open_trainer
 from stockrnn.types import Epochs, Moment, Ticker, limit_as_of

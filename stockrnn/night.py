@@ -7,10 +7,8 @@ goes through the other steps, spec by spec.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -22,11 +20,12 @@ from stockrnn.steps import backtest, retrain
 from stockrnn.steps.describe import describe_backtested, describe_issued, describe_scored
 from stockrnn.steps.exchange import explain_ends
 from stockrnn.steps.exchange_sessions import believe_source
-from stockrnn.steps.failures import group_failures, keeping_failures, summarize
+from stockrnn.steps.failures import keeping_failures
 from stockrnn.steps.feed import Feed, open_feed, update_prices
 from stockrnn.steps.forecast import Issued, forecast_next
 from stockrnn.steps.liveness import explain_late_night
 from stockrnn.steps.model_monitoring import monitor_models
+from stockrnn.steps.outcomes import Night, Outcome, noting_short_history, settle_postponed
 from stockrnn.steps.planning import Plan, PlannedTrainings, begin_trainings
 from stockrnn.steps.report import write_leaderboard, write_report
 from stockrnn.steps.retrain import Retrained, describe_retrained
@@ -34,7 +33,7 @@ from stockrnn.steps.run import Job, Run
 from stockrnn.steps.score import Scored, score_forecasts
 from stockrnn.training.requests import TrainingRequest
 from stockrnn.training.trainer import Trainer
-from stockrnn.types import Backtest, Forecast, MissedNight
+from stockrnn.types import Backtest
 
 LOG = logging.getLogger("stockrnn")
 T = TypeVar("T")
@@ -50,116 +49,6 @@ class RunStep(Protocol):
 def run_plainly(_name: str, _label: str, work: Callable[[], T], /) -> T:
     """Run a step here and now."""
     return work()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How the night went for one ticker and spec.
-
-    Attributes
-    ----------
-    error
-        What stopped it; None where nothing did.
-    postponed
-        Why the spec has to wait for more history, while another forecast the ticker; None where it has not.
-    """
-
-    ticker: str
-    spec: str
-    scored: Scored | None = None
-    retrained: Retrained | None = None
-    issued: Issued | None = None
-    backtest: Backtest | None = None
-    report: Path | None = None
-    error: str | None = None
-    postponed: str | None = None
-
-    @property
-    def forecast(self) -> Forecast | None:
-        """The forecast that stands."""
-        return self.issued.forecast if self.issued else None
-
-    @property
-    def missed(self) -> tuple[MissedNight, ...]:
-        """The nights that were found missing."""
-        return self.scored.missed if self.scored else ()
-
-    @property
-    def training(self) -> tuple[str, ...]:
-        """What was trained, why, and what became of it, one line each; nothing where nothing was due."""
-        done = self.retrained
-        return tuple(describe_retrained(done, spec=self.spec)) if done and done.reason else ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Night:
-    """How the night went.
-
-    Attributes
-    ----------
-    notes
-        What is to be said of the exchanges' sessions, of when it was run, and of the models in use.
-    """
-
-    as_of: datetime
-    outcomes: tuple[Outcome, ...]
-    leaderboard: Path | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def broken_trainings(self) -> tuple[str, ...]:
-        """The trainings that failed while a model in use could go on: one line each, one for a shared model."""
-        lines = {
-            one.retrained.failure: (
-                f"{one.retrained.model.ticker or 'all tickers'}: the training of {one.spec} failed, "
-                f"{one.retrained.model.model_id} stays in use: {one.retrained.failure}"
-            )
-            for one in self.outcomes
-            if one.retrained and one.retrained.failure
-        }
-        return tuple(lines.values())
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What did not fail the night and is to be said of it."""
-        return self.broken_trainings + self.postponed + self.notes
-
-    @property
-    def postponed(self) -> tuple[str, ...]:
-        """The specs that have to wait for more history of a ticker which others forecast, one line each."""
-        waiting = [one for one in self.outcomes if one.postponed]
-        return tuple(dict.fromkeys(f"{one.spec} does not forecast yet: {one.postponed}" for one in waiting))
-
-    @property
-    def tickers(self) -> tuple[str, ...]:
-        """The tickers that were worked on."""
-        return tuple(dict.fromkeys(outcome.ticker for outcome in self.outcomes))
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """The tickers that failed, with one spec or with all."""
-        return tuple(dict.fromkeys(outcome.ticker for outcome in self.outcomes if outcome.error))
-
-    @property
-    def all_failed(self) -> bool:
-        """Whether nothing at all came of the night."""
-        return all(outcome.error for outcome in self.outcomes)
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """What went wrong: one line per ticker, but one for all that a single outage stopped."""
-        return group_failures((outcome.ticker, outcome.error) for outcome in self.outcomes if outcome.error)
-
-    @property
-    def summary(self) -> str:
-        """One line: how many tickers were forecast, and which failed and why."""
-        return summarize(self.tickers, self.failed, self.failures)
-
-    @property
-    def error(self) -> str | None:
-        """What the run's row says of failures, None where there were none."""
-        said = [self.summary] if self.failed else []
-        return "; ".join([*said, *self.broken_trainings]) or None
 
 
 def run_night(
@@ -210,24 +99,6 @@ def _make_notes(run: Run, outcomes: Sequence[Outcome], source: Source) -> tuple[
     issued = [one.forecast for one in outcomes if one.forecast]
     calendars = {one.ticker: run.history(one.ticker).calendar for one in issued if one.kind == "live"}
     return explain_ends(calendars.items(), now=run.now) + explain_late_night(run, issued) + monitored
-
-
-def settle_postponed(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Let a spec wait for more history where another forecast the ticker; where none did, that is a failure."""
-    if any(outcome.issued for outcome in outcomes):
-        return list(outcomes)
-    for reason in dict.fromkeys(outcome.postponed for outcome in outcomes if outcome.postponed):
-        LOG.error("%s", reason)
-    return [replace(one, error=one.error or one.postponed, postponed=None) for one in outcomes]
-
-
-@contextmanager
-def noting_short_history(done: dict[str, Any]) -> Iterator[None]:
-    """Note in `done` that a spec needs more history than there is, which is not to be called a failure yet."""
-    try:
-        yield
-    except (HoldoutError, NotEnoughHistoryError) as error:
-        done["postponed"] = str(error)
 
 
 def _update_all(

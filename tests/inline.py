@@ -3,11 +3,12 @@
 from concurrent.futures import Future
 
 from stockrnn.models.registry import nightly_specs
-from stockrnn.night import Night, run_night, run_plainly
+from stockrnn.night import run_night, run_plainly
 from stockrnn.progress import LogProgress
 from stockrnn.sources.registry import get_source
 from stockrnn.steps.backtest import Backtested, Holdout, backtest
 from stockrnn.steps.feed import open_feed, update_prices
+from stockrnn.steps.outcomes import Night
 from stockrnn.steps.retrain import Retrained, retrain
 from stockrnn.steps.run import Job, Run
 from stockrnn.steps.run_log import logged_run

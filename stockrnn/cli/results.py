@@ -10,8 +10,8 @@ from stockrnn.cli.output import print_table
 from stockrnn.types import VOLATILITY_BENCHMARKS
 
 if TYPE_CHECKING:
-    from stockrnn.night import Night, Outcome
     from stockrnn.steps.forecast import Issued
+    from stockrnn.steps.outcomes import Night, Outcome
     from stockrnn.types import Backtest
 
 FORECAST_COLUMNS = (

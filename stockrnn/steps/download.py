@@ -3,7 +3,7 @@
 import logging
 import math
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,90 +12,29 @@ from sqlalchemy import Connection
 
 from stockrnn.errors import NoPriceDataError, UnfitPricesError, WrongCalendarError
 from stockrnn.market.bars import check_bars
-from stockrnn.market.calendars import Calendar
 from stockrnn.market.revisions import compare_bars
-from stockrnn.market.symbols import find_calendar_name
 from stockrnn.market.vendor_switch import explain_misfit
 from stockrnn.sources.source import Fetch, Source
-from stockrnn.steps.exchange import find_days, load_exchange
+from stockrnn.steps.exchange import find_days
 from stockrnn.steps.liveness import explain_never_live
 from stockrnn.steps.run import Job
+from stockrnn.steps.update import ISSUE_SESSIONS, Update, find_settle_hours, look_up
 from stockrnn.store.actions import differ, read_actions, write_actions
-from stockrnn.store.calendar_changes import read_changes, read_offered_off_calendar, resolve_missing
-from stockrnn.store.engine import reading, writing
+from stockrnn.store.calendar_changes import resolve_missing
+from stockrnn.store.engine import writing
 from stockrnn.store.instruments import (
-    SIMULATED,
-    Instrument,
     lock_instrument,
     read_instrument,
-    read_overlap_start,
     read_sessions_of,
-    read_vendor,
     write_updated,
 )
-from stockrnn.store.prices import Written, read_bars, require_same_market, write_bars
+from stockrnn.store.prices import Written, read_bars, write_bars
 from stockrnn.types import BAR_COLUMNS, Action, Bars, Download, PriceIssue, Span
 
 LOG = logging.getLogger("stockrnn")
 
-OVERLAP_SESSIONS = 10
-_ISSUE_SESSIONS = 60
-"""How far back an open issue makes a nightly update ask again."""
 _MAX_CLOCK_GAP = timedelta(hours=2)
 _NOTHING = Written(inserted=0, revised=0, quarantined=0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Update:
-    """What is known of a ticker before its source is asked.
-
-    Attributes
-    ----------
-    closures
-        Sessions of the calendar that are taken as closures: no bar has to be there.
-    last
-        The last session whose bar has settled.
-    overlap_from
-        The first session to ask for again; None where nothing is stored.
-    reopened
-        The first day whose bar was quarantined and that has become a session since; None without any.
-    vendor
-        The source on the network that told the stored bars; None where none did.
-    """
-
-    job: Job
-    source: Source
-    calendar: Calendar
-    closures: tuple[date, ...]
-    stored: Instrument | None
-    last: date
-    overlap_from: date | None
-    reopened: date | None
-    vendor: str | None
-
-    @property
-    def switches_vendor(self) -> bool:
-        """Whether the stored bars are another vendor's: all of them are superseded, or none."""
-        return self.source.needs_network and self.vendor not in {None, self.source.name}
-
-    @property
-    def now(self) -> datetime:
-        """When the source is asked: the simulated market's time is simulated too."""
-        return self.job.as_of if self.source.simulated else self.job.now
-
-    @property
-    def written_as(self) -> str:
-        """What the rows name as their source."""
-        return SIMULATED if self.source.simulated else self.source.name
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the source was asked since the last session settled, and gave that session."""
-        stored, settle_hours = self.stored, _settle_hours(self.job, self.source)
-        if self.reopened is not None or stored is None or stored.updated_at is None or stored.last_session is None:
-            return False
-        asked_for = self.calendar.last_settled(stored.updated_at, settle_hours=settle_hours)
-        return min(stored.last_session, asked_for) >= self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +49,7 @@ class _Request:
         The user asked for the whole history and takes it as it is.
     """
 
-    update: _Update
+    update: Update
     span: Span
     whole: bool
     forced: bool = False
@@ -127,7 +66,7 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
     ------
     PriceSourceError, NoPriceDataError, MixedSourcesError, UnknownCalendarError, WrongCalendarError
     """
-    update = _look_up(job, source)
+    update = look_up(job, source)
     if update.is_done and not full:
         return _NOTHING
     if update.overlap_from is not None and not full and not update.switches_vendor:
@@ -135,7 +74,7 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
         written = _store(part, _fetch(part, fetch))
         if written is not None:
             return written
-    whole = _Request(update=update, span=_whole_span(update), whole=True, forced=full)
+    whole = _Request(update=update, span=update.whole_span, whole=True, forced=full)
     written = _store(whole, _fetch(whole, fetch)) or _NOTHING
     if update.stored is None:
         _greet(update)
@@ -145,76 +84,11 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
     return written
 
 
-def _greet(update: _Update) -> None:
+def _greet(update: Update) -> None:
     """Say of a ticker that is new what its user would wait for in vain."""
     never = explain_never_live(update.job.ticker, update.calendar, update.job.target)
     if never:
         LOG.warning("%s", never)
-
-
-def _look_up(job: Job, source: Source) -> _Update:
-    with reading(job.engine) as connection:
-        stored = read_instrument(connection, job.ticker)
-        name = _find_calendar_name(job, source, stored)
-        believed = read_changes(connection, name)
-        opened = [one for one in believed if one.kind == "session"]
-        # a bar of a day that was taken as a closure is welcome
-        calendar = load_exchange(job.settings, name, as_of=job.as_of, believed=opened)
-        last = calendar.last_settled(job.as_of, settle_hours=_settle_hours(job, source))
-        overlap_from = read_overlap_start(
-            connection,
-            job.ticker,
-            sessions=OVERLAP_SESSIONS,
-            issues_since=calendar.session_offset(last, -_ISSUE_SESSIONS),
-        )
-        added = {*(one.session for one in opened)}
-        reopened = _find_reopened(connection, job, calendar, added=added, last=last)
-        update = _Update(
-            job=job,
-            source=source,
-            calendar=calendar,
-            closures=tuple(one.session for one in believed if one.kind == "closure"),
-            stored=stored,
-            last=last,
-            overlap_from=min(overlap_from, reopened) if overlap_from and reopened else overlap_from,
-            reopened=reopened,
-            vendor=read_vendor(connection, job.ticker),
-        )
-        require_same_market(connection, job.ticker, source=update.written_as)
-    return update
-
-
-def _find_reopened(
-    connection: Connection, job: Job, calendar: Calendar, *, added: set[date], last: date
-) -> date | None:
-    """Return the first settled day whose bar was quarantined and that the source or the settings made a session."""
-    sessions = added.union(find_days(job.settings.extra_sessions, calendar.name))
-    if not sessions:  # as a rule
-        return None
-    offered = read_offered_off_calendar(connection, [job.ticker], since=min(sessions))
-    return min((day for day in sessions.intersection(offered) if day <= last), default=None)
-
-
-def _find_calendar_name(job: Job, source: Source, stored: Instrument | None) -> str:
-    return find_calendar_name(
-        job.ticker,
-        named=job.settings.calendars,
-        stored=stored.calendar if stored else None,
-        look_up=source.look_up_calendar,
-    )
-
-
-def _settle_hours(job: Job, source: Source) -> float:
-    # the simulated market has its figures at the close
-    return 0 if source.simulated else job.settings.settle_hours
-
-
-def _whole_span(update: _Update) -> Span:
-    stored = update.stored
-    begins = [update.source.begins or update.job.settings.history_from, update.last]
-    if stored is not None and stored.first_session is not None:
-        begins.append(stored.first_session)
-    return Span(min(begins), update.last)
 
 
 def _fetch(request: _Request, fetch: Fetch) -> Download:
@@ -228,7 +102,7 @@ def _fetch(request: _Request, fetch: Fetch) -> Download:
     return download
 
 
-def _require_timezone(update: _Update, download: Download) -> None:
+def _require_timezone(update: Update, download: Download) -> None:
     calendar, as_of = update.calendar, update.job.as_of
     here, there = (
         as_of.astimezone(ZoneInfo(zone)).utcoffset() or timedelta(0)
@@ -280,7 +154,7 @@ def _store(request: _Request, download: Download) -> Written | None:
     return written
 
 
-def _was_overtaken(connection: Connection, update: _Update) -> bool:
+def _was_overtaken(connection: Connection, update: Update) -> bool:
     """Whether another run, begun later, has written since this one asked: what it saw is newer."""
     stored = read_instrument(connection, update.job.ticker)
     if stored is None or stored.updated_at is None:
@@ -290,7 +164,7 @@ def _was_overtaken(connection: Connection, update: _Update) -> bool:
     return not unchanged and stored.updated_at > update.now
 
 
-def _date_update(update: _Update) -> datetime:
+def _date_update(update: Update) -> datetime:
     """Return when the source answered; the simulated market's time never goes back."""
     before = update.stored.updated_at if update.stored else None
     return max(update.now, before) if update.source.simulated and before else update.now
@@ -352,7 +226,7 @@ def _to_json(bars: pd.DataFrame) -> list[dict[str, float | None]]:
 def _has_news_of_split(connection: Connection, request: _Request, download: Download) -> bool:
     """Whether a split is new or so recent that the source may restate the past for it only now."""
     update = request.update
-    recent = update.calendar.session_offset(request.span.last, -_ISSUE_SESSIONS)
+    recent = update.calendar.session_offset(request.span.last, -ISSUE_SESSIONS)
     known = set(read_actions(connection, update.job.ticker))
     return any(action not in known or action.ex_date >= recent for action in _splits(download))
 
@@ -361,13 +235,13 @@ def _splits(download: Download) -> list[Action]:
     return [action for action in download.actions if action.kind == "split"]
 
 
-def _check(update: _Update, download: Download) -> Bars:
+def _check(update: Update, download: Download) -> Bars:
     calendar = update.calendar.with_unknown_past(pd.DatetimeIndex(download.rows["session"]))
     bars = check_bars(
         download.rows,
         closes=calendar.table["closes"],
         as_of=update.job.as_of,
-        settle_hours=_settle_hours(update.job, update.source),
+        settle_hours=find_settle_hours(update.job, update.source),
         splits={action.ex_date: action.value for action in _splits(download)},
     )
     duplicates = [issue for issue in download.issues if pd.Timestamp(issue.session) in bars.frame.index]

@@ -15,9 +15,9 @@ from scenario import FRIDAY_EVENING, SMALL_TOML, evening
 
 from flows.artifacts import make_key
 from flows.nightly import run_nightly
-from stockrnn.night import Outcome
 from stockrnn.report.pages import describe_night, describe_ticker, list_forecasts
 from stockrnn.settings import Settings
+from stockrnn.steps.outcomes import Outcome
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 from stockrnn.training import trainer

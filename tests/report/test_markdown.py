@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from stockrnn.night import Outcome
 from stockrnn.report.markdown import escape_markdown
 from stockrnn.report.pages import describe_night, describe_ticker
+from stockrnn.steps.outcomes import Outcome
 
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 HOSTILE = (
