@@ -224,7 +224,7 @@ def _run_night(
     from flows.command_line import running_prefect
     from stockrnn.models.registry import choose_specs
     from stockrnn.settings import load_settings
-    from stockrnn.sources.registry import choose_source
+    from stockrnn.sources.registry import choose_source, list_names
     from stockrnn.steps.due import find_due
     from stockrnn.steps.moment import start_run
     from stockrnn.steps.tickers import choose_tickers
@@ -232,7 +232,8 @@ def _run_night(
     from stockrnn.store.migrate import open_store
 
     settings = load_settings()
-    asked = {"tickers": tickers, "as_of": as_of, "source": source, "spec": spec, "epochs": epochs}
+    names = ",".join(list_names(settings, source))
+    asked = {"tickers": tickers, "as_of": as_of, "source": names, "spec": spec, "epochs": epochs}
     with ExitStack() as until_the_end:
         with _logging_refusal(settings, asked):
             origin = choose_source(settings, source)

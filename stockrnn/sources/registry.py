@@ -41,6 +41,11 @@ def get_source(name: SourceName) -> "Source":
     return source
 
 
+def list_names(settings: "Settings", name: SourceName | None = None) -> list[str]:
+    """Return `name`, else the sources that the settings name, else the default one; whether there are such or not."""
+    return list(dict.fromkeys([name] if name else settings.source or [DEFAULT_SOURCE]))
+
+
 def choose_source(settings: "Settings", name: SourceName | None = None) -> "Source":
     """Return the source called `name`, else that of the settings: the first of several has the others as fallbacks.
 
@@ -51,9 +56,7 @@ def choose_source(settings: "Settings", name: SourceName | None = None) -> "Sour
     UsageError
         One that needs no network stands beside others.
     """
-    first, *others = [
-        get_source(one) for one in dict.fromkeys([name] if name else settings.source or [DEFAULT_SOURCE])
-    ]
+    first, *others = [get_source(one) for one in list_names(settings, name)]
     apart = [one.name for one in (first, *others) if not one.needs_network]
     if others and apart:
         raise UsageError(f"source: {apart[0]!r} stands alone, it can't be combined with others")
