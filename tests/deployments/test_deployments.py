@@ -35,7 +35,7 @@ def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deploy
 def test_the_form_has_types_choices_and_help_texts(deployed):
     fields = look(deployed)["nightly/nightly"]["parameter_openapi_schema"]["properties"]
     assert "Yahoo symbols" in fields["tickers"]["description"]
-    assert fields["source"]["enum"] == list(SOURCE_NAMES)
+    assert fields["source"]["anyOf"][0]["enum"] == list(SOURCE_NAMES)
     assert fields["due_only"]["default"] is False
 
 
