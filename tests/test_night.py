@@ -108,6 +108,7 @@ def test_an_unexpected_failure_stays_with_its_ticker(walk, monkeypatch):
     assert night.outcomes[0].report is None
 
 
+@pytest.mark.exhaustive
 def test_only_what_is_due_is_retrained(walk, read):
     for as_of in (FRIDAY_EVENING, evening(2012, 4, 2)):
         walk(as_of=as_of)
@@ -163,6 +164,7 @@ def test_a_killed_training_leaves_the_model_in_use_and_the_night_says_so(walk, r
     assert read("select state, error from runs where error is not null") == [("completed", warning)]
 
 
+@pytest.mark.exhaustive
 def test_without_any_model_a_killed_training_fails_its_spec_and_not_the_other(walk):
     calls = []
     night = walk(PAIR, both=True, fit=killing("quantile", calls))

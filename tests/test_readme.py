@@ -176,13 +176,20 @@ def _check_demo(done, newcomer):
     assert (counts["models"], counts["forecasts"], counts["backtests"]) == (4, 6, 6)
 
 
-def test_the_demo_runs_the_whole_night(newcomer, run_here):
+def test_the_demo_runs_the_whole_night_and_a_second_run_changes_no_row(newcomer, run_here):
     assert _recipe("demo") == ".venv/bin/stockrnn demo"
     _check_demo(run_here("stockrnn demo", **QUICK), newcomer)
+    before, _ = _digest(newcomer)
+    assert run_here("stockrnn demo", **QUICK).code == 0
+    assert _digest(newcomer)[0] == before
 
 
 @pytest.mark.exhaustive
-def test_the_demo_with_all_its_epochs_takes_three_minutes_and_a_second_run_one_and_changes_no_row(tmp_path):
+def test_the_demo_with_all_its_epochs_takes_three_minutes_and_a_second_run_one_and_changes_no_row(
+    tmp_path, pytestconfig
+):
+    if not pytestconfig.getoption("--all-nights"):
+        pytest.skip("it takes four minutes, and the demo with fewer epochs runs each time; run with --all-nights")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "stockrnn").write_text(STOCKRNN.replace("PORT", "9"))  # it needs no Yahoo
     (tmp_path / "bin" / "stockrnn").chmod(0o755)

@@ -29,6 +29,7 @@ def read_blocks(out):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_walk_prints_a_block_a_ticker_and_one_verdict_and_goes_on_where_it_was(cli, market, monkeypatch, tmp_path):
     market.trade("2012-03-30", "SIM-FAT", "SIM-WALK")
     words = ("backtest", "--holdout", "2012-01:2012-03", "--processes", 2, *BOTH)

@@ -100,6 +100,7 @@ def test_the_page_of_the_night_says_what_was_trained_and_why(read_artifact):
     assert "## Failed" not in page.data
 
 
+@pytest.mark.exhaustive
 def test_missed_nights_failures_and_issues_are_on_the_page(tmp_path):
     (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
     run_nightly(tickers=["SIM-A"], as_of=FRIDAY_EVENING, source="simulated")

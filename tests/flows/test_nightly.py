@@ -80,6 +80,7 @@ def test_runs_and_tasks_are_named_after_what_they_do():
     assert tasks == [*(f"SIM-A: {step}" for step in steps), "leaderboard", "publish"]
 
 
+@pytest.mark.exhaustive
 def test_epochs_replace_those_of_the_spec_for_one_night():
     _run(["SIM-A"], epochs=3)
     assert [row.epochs for row in _dump("models")["models"]] == [3]

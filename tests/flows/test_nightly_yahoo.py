@@ -51,6 +51,7 @@ def test_a_night_in_which_yahoo_is_down_is_a_failed_night_and_the_next_one_catch
     assert len(rows("select * from forecasts")) == 2
 
 
+@pytest.mark.exhaustive
 def test_a_ticker_whose_last_bar_is_late_gets_no_forecast_that_comes_too_late(yahoo):
     yahoo.server.hide("META", yahoo.last, until=yahoo.hidden_until)
     night = run_nightly(tickers=["META", "AAPL"])
@@ -67,6 +68,7 @@ def test_a_wrong_symbol_is_named_and_does_not_stop_the_others(yahoo):
     assert rows("select ticker from forecasts") == [("META",)]
 
 
+@pytest.mark.exhaustive
 def test_the_tickers_of_the_settings_that_became_inactive_are_left_out(yahoo, monkeypatch):
     monkeypatch.setenv("STOCKRNN_TICKERS", "META AAPL")
     run_nightly()

@@ -39,6 +39,7 @@ def rows(engine, statement):
         return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
 
+@pytest.mark.exhaustive
 def test_retrain_trains_what_is_due_and_more_where_it_is_forced(meta):
     state = retrain(return_state=True)
     assert (state.type.value, state.message) == ("COMPLETED", "1 of 1 tickers done")

@@ -126,6 +126,7 @@ def test_a_refusal_is_not_waited_for(stored, monkeypatch):
         open_store(load_settings(), wait=True)
 
 
+@pytest.mark.exhaustive
 def test_a_step_that_fails_for_another_reason_is_not_tried_again(stored, monkeypatch):
     from stockrnn import night as nights
     from stockrnn.errors import StoreError

@@ -218,6 +218,7 @@ def test_a_store_that_takes_what_is_new_and_changed_holds_the_offer_and_wants_no
 
 
 @given(two_tables())
+@pytest.mark.exhaustive
 def test_the_prices_are_restated_only_where_a_price_changed(tables):
     stored, offered = tables
     found = compare_bars(stored, offered)

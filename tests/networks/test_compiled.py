@@ -78,6 +78,7 @@ def test_a_prediction_is_that_of_plain_keras_with_the_same_weights():
     np.testing.assert_allclose(ours, model.predict(x, verbose=0)[:, 0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_the_training_step_is_traced_once_however_many_tickers_and_lengths_there_are():
     network = Network(lookback=6, layers=1, units=4, dropout=0.1, batch_size=8, learning_rate=0.01)
     for number, count in enumerate((20, 33, 8, 7)):

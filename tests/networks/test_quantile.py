@@ -35,6 +35,7 @@ def fitted():
     return fit_network(NETWORK, TRAINING, VALIDATION, epochs=15, patience=3, seed=0)
 
 
+@pytest.mark.exhaustive
 def test_the_spread_that_the_windows_tell_is_learned(fitted):
     test = spread_examples(4000, seed=3)
     quantiles = predict_network(NETWORK, fitted.weights, test.x, test.context)

@@ -33,6 +33,7 @@ def test_a_dividend_restates_the_adjusted_closes_of_the_whole_past(started, sess
     assert read_store(started.engine, "META")["actions"] == [(ex_date.date(), "dividend", amount)]
 
 
+@pytest.mark.exhaustive
 def test_small_dividends_do_not_add_up_beyond_the_tolerance(started, sessions):
     for position in range(30, 60, 3):
         started.yahoo.dividend("META", ex_date=sessions[position].date(), amount=0.004)

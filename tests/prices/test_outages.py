@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from nights import LISTED, NEW_YORK, list_simulated, night, on_both_databases, read_all, revisions
+from sampled import sample
 from yahoo_server import CRUMB, FakeYahoo
 from yfinance.data import YfData
 
@@ -30,7 +31,7 @@ def started(batch, sessions):
     return batch
 
 
-@pytest.mark.parametrize("how", OUTAGES)
+@pytest.mark.parametrize("how", sample(OUTAGES, first=3))
 def test_an_outage_is_tried_three_times_and_then_said(started, sessions, how):
     before = read_all(started.engine)
     started.yahoo.fail(how)
@@ -43,7 +44,7 @@ def test_an_outage_is_tried_three_times_and_then_said(started, sessions, how):
     assert read_all(started.engine) == before
 
 
-@pytest.mark.parametrize("how", OUTAGES)
+@pytest.mark.parametrize("how", sample(OUTAGES, first=2))
 def test_a_short_outage_is_overcome_within_the_night(started, sessions, how):
     started.yahoo.fail(how, requests=3 if how == "reset" else 2)
     assert started.update(night(sessions[30]), "META")["META"].inserted == 1

@@ -108,6 +108,7 @@ def test_an_update_killed_at_any_moment_leaves_each_ticker_wholly_before_or_whol
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_updates_at_once_lose_and_double_nothing(batch, updater, make_settings, make_fresh):
     for ticker in TICKERS:
         sessions = list_simulated(batch.yahoo, ticker)

@@ -63,6 +63,7 @@ def test_a_session_whose_bars_were_all_quarantined_is_no_closure(batch):
     assert {issue[2] for issue in exchange.issues()} == {"high_low_contradiction"}
 
 
+@pytest.mark.exhaustive
 def test_a_row_without_prices_shows_no_session(batch):
     exchange = Exchange(batch, JAKARTA)
     exchange.night(date(2024, 6, 11))
@@ -82,6 +83,7 @@ def test_a_ticker_without_data_does_not_hide_a_closure_from_the_others(batch):
     assert exchange.behind(WEDNESDAY, ticker=1) == 0
 
 
+@pytest.mark.exhaustive
 def test_a_few_of_many_tickers_that_were_asked_show_no_closure(batch):
     tickers = tuple(f"{letter * 4}.JK" for letter in "ABCDE")
     exchange = Exchange(batch, tickers, closures=[WEDNESDAY])
@@ -152,6 +154,7 @@ def test_a_file_is_read_with_what_is_believed_of_its_exchange(batch, tmp_path):
     assert (written.inserted, written.quarantined, written.missing) == (len(frame), 0, 0)
 
 
+@pytest.mark.exhaustive
 def test_a_second_update_that_fails_stays_with_its_ticker(batch):
     exchange = Exchange(batch, MUMBAI, sessions=[SUNDAY])
     exchange.night(FRIDAY)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from report.pictures import make_forecast, make_live_report, make_record, make_report, words_of
+from sampled import sample
 from scipy.stats import binomtest
 
 from stockrnn.evaluation.verdicts import decide_verdict
@@ -58,7 +59,7 @@ def change_errors(record, **columns):
     return replace(record, errors=record.errors.assign(**columns))
 
 
-@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("name", sample(RECORDS, first=4))
 def test_the_sums_drawn_are_those_of_a_plain_loop(name):
     record = RECORDS[name]
     ax = live_axes(record)
@@ -77,6 +78,7 @@ def test_a_scale_that_changes_is_that_of_each_forecast():
 
 
 @pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.exhaustive
 def test_naive_is_the_zero_line_from_edge_to_edge(name):
     ax = live_axes(RECORDS[name])
 
@@ -89,6 +91,7 @@ def test_naive_is_the_zero_line_from_edge_to_edge(name):
 @pytest.mark.parametrize(
     ("sessions", "missed"), [(41, ()), (41, (0, 1)), (41, (7, 20, 21)), (41, (41, 42)), (2, (0, 2, 3, 5)), (1, (0,))]
 )
+@pytest.mark.exhaustive
 def test_crosses_stand_on_the_zero_line_at_the_missed_sessions(sessions, missed):
     at, levels = crosses(live_axes(make_record(sessions=sessions, missed=missed)))
 

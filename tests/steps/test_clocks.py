@@ -106,6 +106,7 @@ class RealMarket:
 
 
 @pytest.mark.parametrize(("seed", "count"), [(0, 6), pytest.param(1, 20, marks=ALL)])
+@pytest.mark.exhaustive
 def test_real_nights_on_clocks_that_jump_replay_find_their_model_and_count_the_last_score(
     settings_of_either, seed, count
 ):

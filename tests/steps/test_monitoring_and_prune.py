@@ -44,6 +44,7 @@ def test_a_model_that_is_worse_live_than_naive_is_warned_of(month):
     assert warn(month, as_of=month.as_of + timedelta(days=400)) == ()  # nothing in the past year
 
 
+@pytest.mark.exhaustive
 def test_status_says_it_without_calling_it_a_problem(month):
     state = read_status(month.settings, month.engine, now=month.as_of)
     assert any("worse than naive" in warning for warning in state.warnings)

@@ -165,6 +165,7 @@ def test_after_a_split_a_warm_start_is_refused_and_the_old_scale_is_no_measure(e
     assert done.decision.reason == "no earlier model can forecast the prices as they are now"
 
 
+@pytest.mark.exhaustive
 def test_a_rollback_restores_the_earlier_model_and_the_next_forecast_comes_from_it(make_job, learned):
     first = decisions_on(learned)[0].model_id
     second = retrain_if_due(make_job(spec=LEARNING, as_of=NEXT_WEEK))
@@ -193,6 +194,7 @@ def test_a_model_that_is_promoted_by_hand_is_in_use_whatever_the_trial_said(make
         promote_model(due.engine, "nosuch", now=NEXT_WEEK)
 
 
+@pytest.mark.exhaustive
 def test_a_night_of_the_past_does_not_change_which_model_is_in_use_now(make_job, learned):
     later = make_job(spec=LEARNING, as_of=WEEK_AFTER)
     in_use = retrain_if_due(later).model.model_id

@@ -151,6 +151,7 @@ def test_a_session_without_a_live_forecast_is_a_row_of_the_record(run_night, mak
     assert [row["missed"] for row in rows(engine, "select * from live_skill where span = 0")] == [2]
 
 
+@pytest.mark.exhaustive
 def test_the_view_of_live_skill_counts_live_forecasts_by_their_last_score(run_night, make_job, engine):
     for night in evenings(make_job, 25):
         run_night(night)

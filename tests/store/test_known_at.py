@@ -159,6 +159,7 @@ def test_what_was_known_at_any_time_is_what_was_read_after_the_last_write_by_the
 
 @given(writes=WRITES, ends=st.tuples(*[st.sampled_from([None, *DAYS])] * 2))
 @ONCE
+@pytest.mark.exhaustive
 def test_the_first_and_last_session_limit_what_was_known_as_they_limit_what_is(write, read, empty, writes, ends):
     empty()
     first, through = ends

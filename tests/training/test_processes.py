@@ -77,6 +77,7 @@ def test_the_weights_are_those_of_a_training_in_this_process_bit_for_bit():
     assert apart.train_seconds > 0
 
 
+@pytest.mark.exhaustive
 def test_a_killed_process_is_a_failed_training_and_the_next_one_gets_a_new_process(executor):
     with pytest.raises(TrainingError, match=r"the process that trained was killed \(SIGKILL\).*memory ran out"):
         executor.submit(ask("killed")).result()
