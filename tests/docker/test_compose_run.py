@@ -31,6 +31,9 @@ def folder(tmp_path_factory):
     for name in ("prepare.sh", "stockrnn.example.toml"):
         shutil.copy(ROOT / "docker" / name, made / "docker")
     subprocess.run(["sh", made / "docker" / "prepare.sh"], check=True)
+    token = made / "docker" / "secrets" / "tiingo_api_key"
+    assert token.read_text() == ""  # who has an account writes it down here
+    token.write_text("token-of-an-account-that-nobody-has-anywhere-in-the-world")
     (made / "stockrnn.toml").write_text(TINY_TOML)  # where the worker's is mounted
     return made
 
