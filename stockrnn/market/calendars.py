@@ -68,8 +68,12 @@ class Calendar:
         return not self.known_from <= session <= self.known_through
 
     def explain_end(self, now: datetime, *, days: int) -> str | None:
-        """Say that the calendar ends within `days` days, or has; None where it goes on for longer."""
-        if self.known_through - now.date() > timedelta(days=days):
+        """Say that the calendar ends within `days` days, or has; None where it goes on for longer.
+
+        One that was loaded for a time long ago ends nowhere: it was asked for no more.
+        """
+        ends = self.is_assumed(self.table.index[-1].date())
+        if not ends or self.known_through - now.date() > timedelta(days=days):
             return None
         return f"calendar {self.name} ends on {self.known_through}; update exchange-calendars"
 

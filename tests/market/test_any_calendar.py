@@ -115,6 +115,12 @@ def test_the_end_of_a_calendar_is_said_sixty_days_ahead_with_its_tickers_and_aft
         assert [one.startswith(expected) for one in words] == ([True] if said else []), days
 
 
+def test_a_night_of_the_past_says_nothing_of_an_end_that_it_only_did_not_look_beyond():
+    then, now = datetime(2012, 3, 30, 22, tzinfo=UTC), datetime(2026, 11, 26, tzinfo=UTC)
+    for name in ("XNYS", "XSHG", "24/7"):
+        assert explain_ends([("A", calendar_at(name, then))], now=now) == ()
+
+
 def test_closures_and_sessions_that_a_calendar_does_not_know_stand_in_the_settings():
     settings = Settings(
         extra_closures={"XIDX": ("2026-12-24",)}, extra_sessions={"XBOM": ("2026-02-01",), "XSHG": ("2027-02-06",)}
