@@ -1,6 +1,7 @@
 """Hourly runs that find nothing to do: of those of one deployment a real server keeps the newest, and all others."""
 
 import contextvars
+import logging
 import threading
 import uuid
 
@@ -56,6 +57,10 @@ class Deployed:
         return {run.id: run.state_name for run in found}
 
 
+def said(caplog):
+    return [record.getMessage() for record in caplog.records if record.name == "stockrnn"]
+
+
 @pytest.fixture
 def deploy():
     """Deploy flows; the deployments end with the test."""
@@ -92,34 +97,39 @@ def test_a_run_that_worked_failed_runs_or_waits_and_one_of_another_deployment_ar
     assert set(other.names()) == set(others)
 
 
-@pytest.mark.parametrize(
-    "server",
-    [{PREFECT_API_URL: "http://127.0.0.1:9/api"}, {PREFECT_API_AUTH_STRING: "stockrnn:guess"}],
-    ids=["gone", "refuses"],
-)
-@pytest.mark.parametrize("deployed", [True, False], ids=["of a deployment", "by hand"])
-def test_an_api_that_is_gone_or_refuses_fails_no_run_and_the_next_one_tries_again(deploy, caplog, server, deployed):
+@pytest.fixture(params=["gone", "refuses"])
+def failing(request, caplog):
+    """A flow that removes empty runs while the API fails it."""
+    caplog.set_level(logging.INFO, "stockrnn")
+    gone, refuses = {PREFECT_API_URL: "http://127.0.0.1:9/api"}, {PREFECT_API_AUTH_STRING: "stockrnn:guess"}
+
     @flow(name="removes-empty-runs-in-vain")
     def failing() -> State:
-        with temporary_settings(server):
+        with temporary_settings(gone if request.param == "gone" else refuses):
             remove_empty_runs()
         return Completed(name=EMPTY)
 
-    if not deployed:
-        assert failing(return_state=True).name == EMPTY
-        assert caplog.messages == []
-        return
+    return failing
+
+
+def test_an_api_that_fails_is_said_in_one_line_fails_no_run_and_the_next_one_tries_again(deploy, failing, caplog):
     hourly = deploy(failing)
     (earlier,) = hourly.note(Completed(name=EMPTY))
     newest, state = hourly.run()
-    assert state.name == EMPTY
+    assert (state.name, state.message) == (EMPTY, None)
     assert hourly.names() == {earlier: EMPTY, newest: EMPTY}
-    (line,) = [record.getMessage() for record in caplog.records if record.name == "stockrnn"]
+    (line,) = said(caplog)
     assert line.startswith("earlier empty runs could not be removed: ")
     assert "\n" not in line
     hourly.flow = removing
     last, _ = hourly.run()
     assert set(hourly.names()) == {last}
+
+
+def test_a_run_without_a_deployment_removes_nothing_and_asks_no_api(failing, caplog):
+    state = failing(return_state=True)
+    assert (state.name, state.message) == (EMPTY, None)
+    assert said(caplog) == []
 
 
 def test_a_run_that_somebody_else_removed_meanwhile_does_not_keep_the_others(deploy, caplog):
@@ -142,4 +152,4 @@ def test_a_run_that_somebody_else_removed_meanwhile_does_not_keep_the_others(dep
     hourly.note(*[Completed(name=EMPTY)] * 20)
     newest, _ = hourly.run()
     assert set(hourly.names()) == {newest}
-    assert [record for record in caplog.records if record.name == "stockrnn"] == []
+    assert said(caplog) == []
