@@ -4,6 +4,9 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
 UV_VERSION := $(shell sed -n 's/^uv==\([0-9.]*\).*/\1/p' requirements.lock)
 
+# Empty, so that Python keeps what it compiled: tests start hundreds of processes, which would compile it all again.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test test-all test-ui check bench lock clean
 
 demo: .venv/.installed

@@ -19,7 +19,7 @@ from stockrnn.steps.replay import replay_all
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 
-NIGHTS = load_calendar("XNYS", through_year=2013).sessions(date(2011, 3, 1), date(2011, 3, 31))
+NIGHTS = load_calendar("XNYS", through_year=2026).sessions(date(2011, 3, 1), date(2011, 3, 31))
 TICKERS = ("SIM-A", "SIM-B")
 PATHS = os.pathsep.join(str(path) for path in (*FOLDERS, Path(__file__).parents[1]))
 

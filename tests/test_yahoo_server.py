@@ -23,7 +23,7 @@ from stockrnn.sources.simulated import simulate_bars
 # yfinance's own use of pandas: in utils.parse_quotes and utils.parse_actions
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame:pandas.errors.Pandas4Warning")
 
-NEW_YORK = load_calendar("XNYS", through_year=2025)
+NEW_YORK = load_calendar("XNYS", through_year=2026)
 COLUMNS = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
 WEEK = (date(2024, 1, 1), date(2024, 1, 6))
 TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (date(2024, 1, day) for day in (2, 3, 4, 5))

@@ -13,7 +13,7 @@ from stockrnn.steps.replay import replay_all
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
 
-SESSIONS = load_calendar("XNYS", through_year=2013).sessions(date(2011, 3, 1), date(2012, 3, 30))
+SESSIONS = load_calendar("XNYS", through_year=2026).sessions(date(2011, 3, 1), date(2012, 3, 30))
 TICKERS = ["SIM-WALK", "SIM-SIGNAL"]
 
 

@@ -10,12 +10,10 @@ from tiingo_server import TOKEN
 
 from flows.batch import opened_store
 from flows.nightly import nightly
-from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import load_settings
 from stockrnn.store.engine import reading
 
 SECRET = "ZxQvJJ%40/wKqX"  # noqa: S105  # of a server that takes any
-NEW_YORK = load_calendar("XNYS", through_year=2040)
 NIGHT = {"tickers": ["SIM-A"], "as_of": FRIDAY_EVENING, "source": "simulated"}
 
 
@@ -57,7 +55,8 @@ def test_neither_a_served_nor_a_refused_night_leaves_the_token_of_a_source_anywh
         assert nightly(tickers=["META"], return_state=True).is_completed()
         tiingo.fail("token")
         assert nightly(tickers=["META"], as_of=yahoo.server.now, source="tiingo", return_state=True).is_completed()
-        yahoo.server.list("AAPL", yahoo.server.prices("META", settled_by=yahoo.server.now), calendar=NEW_YORK)
+        bars = yahoo.server.prices("META", settled_by=yahoo.server.now)
+        yahoo.server.list("AAPL", bars, calendar=yahoo.server.listing("META").calendar)
         state = nightly(tickers=["AAPL"], return_state=True)
     assert state.is_failed()
     assert "Tiingo: it refuses the request: HTTP status 400, 'the token ... is not welcome'" in state.message

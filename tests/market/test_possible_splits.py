@@ -23,7 +23,7 @@ from stockrnn.sources.csv_file import read_price_file
 from stockrnn.sources.simulated import simulate_bars
 from stockrnn.types import BAR_COLUMNS, Action
 
-SESSIONS = load_calendar("XNYS", through_year=2025).sessions(date(2010, 1, 4), date(2025, 12, 31))
+SESSIONS = load_calendar("XNYS", through_year=2026).sessions(date(2010, 1, 4), date(2025, 12, 31))
 PRICES = list(BAR_COLUMNS[:5])
 AT = 60
 

@@ -9,7 +9,7 @@ from stockrnn.models.features import CONTEXT, INPUTS, WARM_UP, make_inputs
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 
 LOOKBACK = 40
-SESSIONS = load_calendar("XNYS", through_year=2013).sessions(FIRST_SESSION, pd.Timestamp("2011-12-30").date())
+SESSIONS = load_calendar("XNYS", through_year=2026).sessions(FIRST_SESSION, pd.Timestamp("2011-12-30").date())
 BARS = simulate_bars("SIM-FAT", SESSIONS)
 DAYS = pd.Series(np.append(np.diff(SESSIONS).astype("timedelta64[D]").astype(float), 4.0), index=SESSIONS)
 

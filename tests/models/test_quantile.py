@@ -14,7 +14,7 @@ from stockrnn.models.quantile import QUANTILE_LEVELS, QuantileSpec
 from stockrnn.models.quantile_examples import make_windows_of
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 
-SESSIONS = load_calendar("XNYS", through_year=2017).sessions(FIRST_SESSION, pd.Timestamp("2016-12-30").date())
+SESSIONS = load_calendar("XNYS", through_year=2026).sessions(FIRST_SESSION, pd.Timestamp("2016-12-30").date())
 SPEC = QuantileSpec(
     lookback=10, layers=1, units=8, batch_size=128, learning_rate=0.003, members=2, epochs=4, patience=2,
     validation_sessions=150, warm_epochs=1,

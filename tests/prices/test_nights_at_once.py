@@ -11,7 +11,7 @@ from stockrnn.models.registry import KINDS
 from stockrnn.steps.replay import replay_all
 from stockrnn.store.migrate import open_store
 
-NIGHTS = load_calendar("XNYS", through_year=2013).sessions(date(2011, 3, 1), date(2012, 2, 28))
+NIGHTS = load_calendar("XNYS", through_year=2026).sessions(date(2011, 3, 1), date(2012, 2, 28))
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["killed_night", "night_at_once", "stockrnn.networks.tensorflow"])

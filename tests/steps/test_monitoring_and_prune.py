@@ -17,7 +17,7 @@ from stockrnn.steps.status import read_status
 from stockrnn.store.engine import reading
 
 BAD = SMALL.model_copy(update={"epochs": 1, "every": 500})
-NIGHTS = load_calendar("XNYS", through_year=2013).sessions(FRIDAY_EVENING.date(), pd.Timestamp("2012-05-31").date())
+NIGHTS = load_calendar("XNYS", through_year=2026).sessions(FRIDAY_EVENING.date(), pd.Timestamp("2012-05-31").date())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from stockrnn.training.executor import make_executor
 from stockrnn.training.requests import fit_request, make_request
 from stockrnn.types import Scope
 
-SESSIONS = load_calendar("XNYS", through_year=2012).sessions(FIRST_SESSION, pd.Timestamp("2010-06-30").date())
+SESSIONS = load_calendar("XNYS", through_year=2026).sessions(FIRST_SESSION, pd.Timestamp("2010-06-30").date())
 SCOPE = Scope(spec="small", target="open", ticker="SIM-A", market="simulated")
 REQUEST = make_request(SCOPE, SMALL, {"SIM-A": simulate_bars("SIM-A", SESSIONS)}, seed=3)
 

@@ -17,7 +17,7 @@ from stockrnn.training.processes import ProcessExecutor
 from stockrnn.training.requests import Fitted, fit_request, make_request
 from stockrnn.types import Scope
 
-SESSIONS = load_calendar("XNYS", through_year=2012).sessions(FIRST_SESSION, pd.Timestamp("2010-06-30").date())
+SESSIONS = load_calendar("XNYS", through_year=2026).sessions(FIRST_SESSION, pd.Timestamp("2010-06-30").date())
 BARS = {"SIM-A": simulate_bars("SIM-A", SESSIONS)}
 SCOPE = Scope(spec="small", target="open", ticker="SIM-A", market="simulated")
 

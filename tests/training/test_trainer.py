@@ -13,7 +13,7 @@ from stockrnn.training.requests import fit_request, make_model, make_request
 from stockrnn.training.trainer import Trainer
 from stockrnn.types import Scope, parse_as_of, parse_day
 
-SESSIONS = load_calendar("XNYS", through_year=2012).sessions(parse_day("2010-01-04"), parse_day("2011-06-30"))
+SESSIONS = load_calendar("XNYS", through_year=2026).sessions(parse_day("2010-01-04"), parse_day("2011-06-30"))
 BARS = {ticker: simulate_bars(ticker, SESSIONS) for ticker in ("SIM-A", "SIM-B")}
 ONE = {"SIM-A": BARS["SIM-A"]}
 NOW = parse_as_of("2011-07-01")
