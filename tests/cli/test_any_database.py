@@ -126,7 +126,7 @@ def _write(path, table, column, value):
             ("models", "config", "{", "JSONDecodeError"),
             ("models", "trained_at", "soon", "Invalid isoformat string: 'soon'"),
         ],
-        first=4,
+        first=2,
     ),
 )
 def test_a_value_that_no_one_of_ours_wrote_is_named_as_damage(answered, store, table, column, value, says):

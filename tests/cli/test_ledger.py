@@ -132,6 +132,7 @@ def test_a_price_changed_by_hand_is_found_in_exactly_the_forecasts_that_it_touch
     )
 
 
+@pytest.mark.exhaustive
 def test_a_close_changed_by_hand_touches_the_last_close_alone(cli, ledger):
     ((close,),) = ledger.sql("select close from prices where session = '2012-04-16'")
     ledger.sql("update prices set close = 1.5 where session = '2012-04-16'")
@@ -143,11 +144,13 @@ def test_a_close_changed_by_hand_touches_the_last_close_alone(cli, ledger):
     )
 
 
+@pytest.mark.exhaustive
 def test_a_correction_of_the_source_leaves_every_replay_as_it_was(cli, ledger):
     correct(ledger, "2012-04-02", factor=1.02, seen_at=evening(2012, 5, 31))
     assert cli("replay", "--all").out == "5 of 5 forecasts match the ledger\n"
 
 
+@pytest.mark.exhaustive
 def test_changed_weights_are_named_for_every_forecast_made_with_them(cli, ledger):
     ledger.sql("update models set weights = x'00' where cutoff = '2012-03-16'")
     result = cli("replay", "--all")

@@ -61,6 +61,7 @@ def test_a_rollback_and_a_promotion_by_hand_decide_what_forecasts_next(cli, mark
         (("promote", "nosuch"), 1, "no model 'nosuch'"),
     ],
 )
+@pytest.mark.exhaustive
 def test_what_cannot_be_is_refused_with_the_reason(cli, weeks, words, code, problem):
     result = cli("models", *words)
     assert result.code == code

@@ -11,6 +11,8 @@ from prefect_api import NAMES, ask, look, send, wait_for_end
 
 from stockrnn.sources.registry import SOURCE_NAMES
 
+pytestmark = pytest.mark.exhaustive
+
 
 def test_deploying_makes_five_deployments_with_schedules_limits_and_words(deployed):
     found = look(deployed)
@@ -39,7 +41,6 @@ def test_the_form_has_types_choices_and_help_texts(deployed):
     assert fields["due_only"]["default"] is False
 
 
-@pytest.mark.exhaustive
 def test_deploying_again_changes_nothing(deployed):
     kept = ("id", "version", "schedules", "parameters", "tags", "description", "concurrency_options", "entrypoint")
     before = {name: {key: one[key] for key in kept} for name, one in look(deployed).items()}

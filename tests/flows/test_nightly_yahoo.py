@@ -62,6 +62,7 @@ def test_a_ticker_whose_last_bar_is_late_gets_no_forecast_that_comes_too_late(ya
     assert rows("select ticker, session, kind from price_issues") == [("META", str(yahoo.last), "missing_session")]
 
 
+@pytest.mark.exhaustive
 def test_a_wrong_symbol_is_named_and_does_not_stop_the_others(yahoo):
     night = run_nightly(tickers=["ZZZZ", "META"])
     assert night.summary.startswith("1 of 2 tickers done; failed: ZZZZ: Yahoo has no prices of it")

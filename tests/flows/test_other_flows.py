@@ -50,6 +50,7 @@ def test_retrain_trains_what_is_due_and_more_where_it_is_forced(meta):
     assert rows(meta, "select spec from models order by 1") == [("quantile",), ("tutorial",)]
 
 
+@pytest.mark.exhaustive
 def test_backtest_takes_the_month_that_has_ended_or_the_one_named(meta):
     assert backtest(return_state=True).message == "1 of 1 tickers done"
     backtest(holdout="2019-06")

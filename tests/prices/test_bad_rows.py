@@ -12,6 +12,7 @@ from nights import (
     on_both_databases,
     revisions,
 )
+from sampled import sample
 from sqlalchemy import select
 
 from stockrnn.store.engine import reading
@@ -79,15 +80,18 @@ def test_a_correction_far_back_is_found_by_fetching_the_whole_history(started, s
 
 @pytest.mark.parametrize(
     ("values", "kind"),
-    [
-        ({"close": None}, "missing_price"),
-        ({"open": None, "high": None, "low": None, "close": None, "volume": None}, "missing_price"),
-        ({"open": 0.0}, "non_positive_price"),
-        ({"low": -1.0}, "non_positive_price"),
-        ({"high": 0.01}, "high_low_contradiction"),
-        ({"open": 1e5, "high": 1e5, "low": 1e5, "close": 1e5}, "jump"),
-        ({"open": 1e-3, "high": 1e-3, "low": 1e-3, "close": 1e-3}, "jump"),
-    ],
+    sample(
+        [
+            ({"close": None}, "missing_price"),
+            ({"open": None, "high": None, "low": None, "close": None, "volume": None}, "missing_price"),
+            ({"open": 0.0}, "non_positive_price"),
+            ({"low": -1.0}, "non_positive_price"),
+            ({"high": 0.01}, "high_low_contradiction"),
+            ({"open": 1e5, "high": 1e5, "low": 1e5, "close": 1e5}, "jump"),
+            ({"open": 1e-3, "high": 1e-3, "low": 1e-3, "close": 1e-3}, "jump"),
+        ],
+        first=3,
+    ),
 )
 def test_a_bad_row_is_quarantined_until_a_good_one_comes(started, sessions, values, kind):
     session = sessions[30].date()

@@ -83,6 +83,7 @@ def test_the_first_refusal_stops_the_whole_batch_which_goes_on_after_a_pause(sta
     started.assert_equals_a_full_download(*TICKERS)
 
 
+@pytest.mark.exhaustive
 def test_where_refusals_go_on_the_batch_ends_and_a_later_run_asks_only_for_the_rest(started, sessions):
     started.yahoo.fail("429", skip=2)
     done = started.update(night(sessions[30]), *TICKERS)
@@ -97,6 +98,7 @@ def test_where_refusals_go_on_the_batch_ends_and_a_later_run_asks_only_for_the_r
     started.assert_equals_a_full_download(*TICKERS)
 
 
+@pytest.mark.exhaustive
 def test_one_tickers_garbled_answer_does_not_stop_the_others(started, sessions):
     started.yahoo.fail("garbled", tickers=["META"])
     done = started.update(night(sessions[30]), *TICKERS)
@@ -111,6 +113,7 @@ def test_three_tickers_failing_in_a_row_are_an_outage_for_all(started, sessions)
     assert {symbol for symbol, *_ in started.yahoo.charts} == {"AAPL", "META", "MSFT"}
 
 
+@pytest.mark.exhaustive
 def test_an_outage_of_three_nights_loses_nothing(started, sessions):
     before = read_all(started.engine)
     for session, how in zip(sessions[30:33], ("503", "reset", "html"), strict=True):
@@ -125,6 +128,7 @@ def test_an_outage_of_three_nights_loses_nothing(started, sessions):
     assert revisions(started.engine) == []
 
 
+@pytest.mark.exhaustive
 def test_nights_of_outage_do_not_count_as_nights_without_data(started, sessions):
     """`possibly delisted`, says the client, when Yahoo is only down."""
     for session in sessions[30:42]:

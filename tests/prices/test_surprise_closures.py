@@ -5,7 +5,7 @@ from datetime import date
 import pandas as pd
 import pytest
 from exchanges import FRIDAY, JAKARTA, MUMBAI, SUNDAY, WEDNESDAY, Exchange
-from nights import list_simulated, on_both_databases
+from nights import list_simulated
 
 from stockrnn.errors import NoPriceDataError
 from stockrnn.sources.simulated import simulate_bars
@@ -28,7 +28,6 @@ def list_elsewhere(exchange):
     return "META"
 
 
-@on_both_databases
 def test_a_week_of_surprise_closures_leaves_every_ticker_active(batch):
     exchange = Exchange(batch, JAKARTA, closures=WEEK)
     other = list_elsewhere(exchange)
@@ -119,7 +118,6 @@ def test_a_session_of_the_settings_whose_bar_is_gone_is_not_asked_for_again_and_
     assert first_asked > pd.Timestamp(SUNDAY)
 
 
-@on_both_databases
 def test_a_closure_of_the_settings_long_ago_resolves_what_was_missing(batch):
     exchange = Exchange(batch, JAKARTA[:1], closures=[WEDNESDAY], through=date(2024, 12, 31))
     for day in (date(2024, 6, 11), date(2024, 6, 13), date(2024, 11, 29)):

@@ -39,7 +39,7 @@ def drawn_bars(figure):
     return [tuple(line.get_ydata()) for line in sorted(bars, key=lambda line: -line.get_linewidth())]
 
 
-@pytest.mark.parametrize("name", sample(SCENARIOS, first=9))
+@pytest.mark.parametrize("name", sample(SCENARIOS, first=4))
 def test_no_text_overlaps_another_leaves_the_page_or_is_below_ten_points(name):
     figure = make_figure(**SCENARIOS[name])
 

@@ -57,6 +57,7 @@ def test_one_training_serves_all_tickers(make):
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
 def test_the_universe_is_that_of_the_settings_where_they_name_one(make):
     assert retrain_if_due(make("SIM-A", tickers=("SIM-A", "SIM-B"))).model.config["tickers"] == ["SIM-A", "SIM-B"]
 
@@ -77,6 +78,7 @@ def test_a_forecast_names_quantiles_its_intervals_are_among_them_and_it_can_be_r
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
 def test_a_changed_price_is_found_by_replay(make, engine):
     retrain_if_due(make())
     forecast_next(make())
@@ -89,6 +91,7 @@ def test_a_changed_price_is_found_by_replay(make, engine):
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
 def test_nothing_after_the_night_is_looked_at(make, engine):
     retrain_if_due(make())
     seen = forecast_next(make()).forecast
@@ -105,6 +108,7 @@ def test_nothing_after_the_night_is_looked_at(make, engine):
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
 def test_scores_tell_whether_the_intervals_held(make, engine):
     retrain_if_due(make())
     forecast_next(make())
@@ -147,6 +151,7 @@ def test_a_backtest_trains_on_all_tickers_up_to_the_month_and_only_once(make, en
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
 def test_a_walk_of_two_months_is_judged_beside_econometrics(make):
     jobs = [make(as_of=evening(2012, 6, 29))]
     (walked,) = walk_forward(jobs, parse_holdout("2012-04:2012-05"), trainer=make_trainer()).backtests
