@@ -20,6 +20,9 @@ from stockrnn.training import trainer
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("drawn", deadline=None)
 
+_WITHOUT_SERVER = "tests/deployments/test_fortnight.py"
+"""It reads the shipped schedule, and needs no server."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what takes minutes and is not needed every time."""
@@ -70,7 +73,7 @@ class _ByUnit(LoadFileScheduling):
 def _unit(nodeid):
     """What one process has to run: a file, but all of the deployments, which are changed on one server."""
     file = nodeid.partition("::")[0]
-    return "deployments" if file.startswith("tests/deployments/") else file
+    return "deployments" if file.startswith("tests/deployments/") and file != _WITHOUT_SERVER else file
 
 
 @pytest.fixture(scope="session")

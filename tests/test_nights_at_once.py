@@ -61,13 +61,13 @@ def run_at_once(folder, environment, moments):
 @pytest.mark.exhaustive
 @pytest.mark.slow
 def test_nights_at_once_through_the_command_line_leave_the_rows_of_one_night(request, make_folder, monkeypatch):
-    """One round of two nights, on SQLite; with --rounds 50 ten rounds of two to four, on both databases."""
+    """With --rounds 50 ten rounds of two to four nights, on both databases."""
     rounds = (request.config.getoption("--rounds") or 0) // 5
-    if not rounds and "postgres" in request.node.name:
-        pytest.skip("with --rounds 50; tests/prices/test_nights_at_once.py has nights on Postgres each time")
+    if not rounds:
+        pytest.skip("with --rounds 50; tests/prices/test_nights_at_once.py has nights at once each time")
     monkeypatch.setitem(KINDS, "tiny", ENTRY)
     alone, crowded = make_folder(), make_folder()
-    for number, day in enumerate(NIGHTS[: rounds or 1]):
+    for number, day in enumerate(NIGHTS[:rounds]):
         apart = number % 2
         moments = [f"{day.date()}T22:00:{apart * place:02}+00:00" for place in range(2 + number % 3)]
         run_at_once(*alone[:2], moments[:1])

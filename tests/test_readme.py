@@ -176,12 +176,9 @@ def _check_demo(done, newcomer):
     assert (counts["models"], counts["forecasts"], counts["backtests"]) == (4, 6, 6)
 
 
-def test_the_demo_runs_the_whole_night_and_a_second_run_changes_no_row(newcomer, run_here):
+def test_the_demo_runs_the_whole_night(newcomer, run_here):
     assert _recipe("demo") == ".venv/bin/stockrnn demo"
     _check_demo(run_here("stockrnn demo", **QUICK), newcomer)
-    before, _ = _digest(newcomer)
-    assert run_here("stockrnn demo", **QUICK).code == 0
-    assert _digest(newcomer)[0] == before
 
 
 @pytest.mark.exhaustive

@@ -71,6 +71,7 @@ def read_live(engine):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [WINTER, CLOCK_CHANGE], ids=["winter", "clock_change"])
 def test_a_fortnight_by_the_schedule_gives_a_live_forecast_of_every_session_from_the_second_on(
     settings, monkeypatch, pytestconfig, first

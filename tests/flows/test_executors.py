@@ -66,7 +66,9 @@ def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_pa
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_a_dask_scheduler_that_runs_already_serves_the_other_flows(tmp_path):
+def test_a_dask_scheduler_that_runs_already_serves_the_other_flows(tmp_path, pytestconfig):
+    if not pytestconfig.getoption("--all-nights"):
+        pytest.skip("a cluster of its own serves a night each time; run with --all-nights")
     from distributed import LocalCluster
 
     _make(tmp_path / "alone", 'task_runner = "single"')

@@ -118,6 +118,7 @@ def test_a_database_that_stays_away_fails_the_night_with_one_line_and_nothing_ha
     assert [row.ticker for row in read_all()["forecasts"]] == ["SIM-A", "SIM-B"]
 
 
+@pytest.mark.exhaustive
 def test_a_refusal_is_not_waited_for(stored, monkeypatch):
     from stockrnn.errors import StoreError
 
@@ -143,6 +144,7 @@ def test_a_step_that_fails_for_another_reason_is_not_tried_again(stored, monkeyp
     assert night.failed == ("SIM-A", "SIM-B")
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_written_where_the_connection_goes_before_the_end(stored):
     engine = open_store(load_settings())
 

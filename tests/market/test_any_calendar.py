@@ -67,6 +67,7 @@ def test_a_calendar_answers_beyond_its_end(name):
 
 
 @pytest.mark.exhaustive
+@pytest.mark.slow
 def test_every_calendar_has_the_sessions_of_past_years_answers_beyond_its_end_and_leaves_hours_for_a_night():
     recorded = read_counts()
     assert sorted(recorded) == KNOWN_CALENDARS

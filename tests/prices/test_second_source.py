@@ -136,6 +136,7 @@ def test_nobody_waits_for_an_account_whose_requests_are_used_up(both, sessions, 
     assert tiingo.symbols == ["META"]  # the others aren't asked for
 
 
+@pytest.mark.exhaustive
 def test_where_neither_serves_one_error_names_both_and_nothing_changes(started, sessions, tiingo):
     before = read_all(started.engine)
     started.yahoo.fail("503")
@@ -210,6 +211,7 @@ def test_a_refused_series_is_no_outage_of_its_source(both, sessions, tiingo):
     assert done["TSLA"].inserted == 1
 
 
+@pytest.mark.exhaustive
 def test_the_user_may_take_a_series_that_does_not_fit(started, sessions, tiingo):
     tiingo.factors = {"META": 2.0}
     started.yahoo.fail("503")
@@ -229,6 +231,7 @@ def test_a_split_on_the_night_of_a_switch_is_a_split(started, sessions):
     assert read_store(started.engine, "META")["actions"] == [(sessions[STORED].date(), "split", 4.0)]
 
 
+@pytest.mark.exhaustive
 def test_a_missing_value_of_the_new_vendor_is_not_that_of_the_old_one(started, sessions, monkeypatch):
     source, fetch = started.fallbacks[0]
 

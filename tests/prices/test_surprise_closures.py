@@ -51,6 +51,7 @@ def test_holidays_after_the_end_of_a_calendar_are_no_nights_without_data(batch, 
         assert (stored.active, stored.no_data_nights, stored.last_session) == (True, 0, FRIDAY)
 
 
+@pytest.mark.exhaustive
 def test_a_session_whose_bars_were_all_quarantined_is_no_closure(batch):
     exchange = Exchange(batch, JAKARTA)
     exchange.night(date(2024, 6, 11))
@@ -73,6 +74,7 @@ def test_a_row_without_prices_shows_no_session(batch):
     assert "taken as a closure" in words
 
 
+@pytest.mark.exhaustive
 def test_a_ticker_without_data_does_not_hide_a_closure_from_the_others(batch):
     exchange = Exchange(batch, JAKARTA, closures=[WEDNESDAY])
     exchange.night(date(2024, 6, 11))
@@ -103,6 +105,7 @@ def test_a_session_of_the_settings_long_ago_brings_its_bar_once(batch):
     assert exchange.count_requests(date(2024, 12, 2)) == 0
 
 
+@pytest.mark.exhaustive
 def test_a_session_of_the_settings_whose_bar_is_gone_is_not_asked_for_again_and_again(batch):
     exchange = Exchange(batch, JAKARTA[:1], sessions=[SUNDAY], through=date(2024, 12, 31))
     for day in (FRIDAY, date(2024, 6, 10), date(2024, 11, 29)):
@@ -139,6 +142,7 @@ def test_the_settings_may_call_a_calendar_by_any_of_its_names(batch, name):
     assert exchange.behind(WEDNESDAY) == 0
 
 
+@pytest.mark.exhaustive
 def test_a_file_is_read_with_what_is_believed_of_its_exchange(batch, tmp_path):
     exchange = Exchange(batch, JAKARTA, sessions=[SUNDAY], closures=[WEDNESDAY])
     for day in (FRIDAY, date(2024, 6, 10), WEDNESDAY, date(2024, 6, 13)):

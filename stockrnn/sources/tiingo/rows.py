@@ -38,7 +38,7 @@ def read_download(rows: Sequence[Mapping[str, Any]], span: Span) -> Download:
     try:
         days = [date.fromisoformat(row["date"][:10]) for row in rows]
         values = np.array([[_to_number(row[name]) for name in _FIELDS] for row in rows], dtype=np.float64)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         problem = f"a row of prices is not as documented ({type(error).__name__}: {error})"
         raise PriceSourceError(problem, source=TITLE) from None
     values = values.reshape(len(rows), len(_FIELDS))
