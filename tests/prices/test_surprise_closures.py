@@ -63,6 +63,16 @@ def test_a_session_whose_bars_were_all_quarantined_is_no_closure(batch):
 
 
 @pytest.mark.exhaustive
+def test_rows_that_lack_only_their_close_show_a_session(batch):
+    exchange = Exchange(batch, JAKARTA)
+    exchange.night(date(2024, 6, 11))
+    for ticker in JAKARTA:
+        batch.yahoo.disturb(ticker, WEDNESDAY, until=exchange.at(LATER), close=None)
+    assert exchange.night(WEDNESDAY).words == ()
+    assert exchange.read("select * from calendar_changes") == []
+    assert {issue[2] for issue in exchange.issues()} == {"missing_price"}
+
+
 def test_a_row_without_prices_shows_no_session(batch):
     exchange = Exchange(batch, JAKARTA)
     exchange.night(date(2024, 6, 11))
