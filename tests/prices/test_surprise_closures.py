@@ -139,6 +139,17 @@ def test_a_closure_of_the_settings_long_ago_resolves_what_was_missing(batch):
     assert exchange.read("select resolved_by from price_issues") == [("settings",)]
 
 
+def test_a_closure_of_the_settings_counts_at_an_update_that_has_nothing_to_ask_for(batch):
+    exchange = Exchange(batch, JAKARTA[:1], closures=[WEDNESDAY])
+    for day in (date(2024, 6, 11), date(2024, 6, 13)):
+        exchange.night(day)
+    assert [issue[2] for issue in exchange.issues()] == ["missing_session"]
+    exchange.set(extra_closures={"XIDX": (WEDNESDAY,)})
+    assert exchange.count_requests(date(2024, 6, 13)) == 0
+    assert exchange.issues() == []
+    assert exchange.read("select resolved_by from price_issues") == [("settings",)]
+
+
 @pytest.mark.parametrize("name", ["XNYS", "NYSE"])
 def test_the_settings_may_call_a_calendar_by_any_of_its_names(batch, name):
     exchange = Exchange(batch, ("META", "AAPL"), closures=[WEDNESDAY])
