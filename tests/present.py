@@ -50,3 +50,11 @@ def present_tiingo(monkeypatch: pytest.MonkeyPatch, market: FakeYahoo) -> Iterat
         session = make_session_class(server.port, tiingo_client.SourceSession, domain="tiingo.com")
         monkeypatch.setattr(tiingo_client, "SourceSession", session)
         yield server
+
+
+def show_saturday(present: SimpleNamespace, *tickers: str) -> date:
+    """Let Yahoo show that the tickers were traded on the last Saturday, of which no calendar knows; return it."""
+    saturday: date = present.last - timedelta(days=(present.last.weekday() + 2) % 7)
+    for ticker in tickers:
+        present.server.stray(ticker, saturday, until=present.hidden_until, volume=1000.0)
+    return saturday

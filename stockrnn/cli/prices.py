@@ -16,7 +16,7 @@ from stockrnn.cli.options import (
     read_tickers_option,
 )
 from stockrnn.cli.output import print_table
-from stockrnn.errors import StockrnnError
+from stockrnn.errors import BrokenCalendarError, StockrnnError
 from stockrnn.sources.registry import DEFAULT_SOURCE
 
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ def _update(job: "Job", feed: "Feed | None", *, full: bool, failed: list[Stockrn
 
     try:
         written = update_prices(job, feed, full=full)
+    except BrokenCalendarError as error:  # it names the calendar alone
+        failed.append(StockrnnError(f"{job.ticker}: {error}"))
+        return
     except StockrnnError as error:
         failed.append(error)
         return

@@ -67,6 +67,7 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
     PriceSourceError, NoPriceDataError, MixedSourcesError, UnknownCalendarError, WrongCalendarError
     """
     update = look_up(job, source)
+    _resolve_closures(update)
     if update.is_done and not full:
         return _NOTHING
     if update.overlap_from is not None and not full and not update.switches_vendor:
@@ -82,6 +83,14 @@ def update_ticker(job: Job, source: Source, fetch: Fetch, *, full: bool = False)
         words = "%s: its prices come from %s now, before from %s; the whole history was taken from it"
         LOG.warning(words, job.ticker, source.title, update.vendor)
     return written
+
+
+def _resolve_closures(update: Update) -> None:
+    """Resolve what is missing of days that the settings close, even where there is nothing to ask for."""
+    closures = find_days(update.job.settings.extra_closures, update.calendar.name)
+    if closures:
+        with writing(update.job.engine) as connection:
+            resolve_missing(connection, [update.job.ticker], closures, at=update.now, by="settings")
 
 
 def _greet(update: Update) -> None:
@@ -148,8 +157,6 @@ def _store(request: _Request, download: Download) -> Written | None:
             asked=request.span,
             replacing=update.switches_vendor,
         )
-        closures = find_days(update.job.settings.extra_closures, update.calendar.name)
-        resolve_missing(connection, [ticker], closures, at=update.now, by="settings")
         write_updated(connection, ticker, **said, updated_at=_date_update(update))
     return written
 

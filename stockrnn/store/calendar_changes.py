@@ -12,6 +12,8 @@ from stockrnn.store.upsert import insert_missing
 
 Change = Literal["closure", "session"]
 
+_OHLC = ("open", "high", "low", "close")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarChange:
@@ -82,7 +84,8 @@ def read_quarantined_sessions(connection: Connection, tickers: Sequence[str], *,
         price_issues.c.kind.not_in(("missing_session", "possible_split")),
         price_issues.c.session >= since,
     )
-    return {session for session, raw in connection.execute(query) if (raw.get("close") or 0) > 0}
+    # a row without its close was traded all the same
+    return {session for session, raw in connection.execute(query) if any((raw.get(name) or 0) > 0 for name in _OHLC)}
 
 
 def read_offered_off_calendar(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import exchange_calendars as xc
 import pytest
-from present import present_yahoo
+from present import present_yahoo, show_saturday
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
@@ -73,9 +73,22 @@ def test_a_calendar_that_cannot_be_loaded_is_one_line_and_stays_with_its_ticker(
     assert result.code == 1
     (line,) = result.err.splitlines()
     assert line.startswith(
-        "error: calendar XTAE can't be loaded (TypeError: unsupported operand); install the versions"
+        "error: TEVA.TA: calendar XTAE can't be loaded (TypeError: unsupported operand); install the versions"
     )
     assert result.out.splitlines() == ["META: 401 sessions new, 0 revised, 0 rows quarantined"]
+
+
+def test_a_session_that_was_believed_is_asked_for_and_who_fails_there_is_one_line(cli, yahoo):
+    saturday = show_saturday(yahoo, "AAPL", "META")
+    yahoo.server.fail("404", tickers=["AAPL"], skip=1)  # its second request, the first of the second round
+    result = cli("prices", "update", "--ticker", "META", "--ticker", "AAPL")
+    assert result.code == 1
+    (line,) = result.err.splitlines()
+    assert line.startswith("error: AAPL: ")
+    assert result.out.splitlines()[-2:] == [
+        f"XNYS has no session on Saturday {saturday}, but 2 of its tickers were traded: taken as a session",
+        "META: 1 sessions new, 0 revised, 0 rows quarantined",
+    ]
 
 
 def test_a_full_update_finds_what_was_corrected_long_ago(cli, yahoo):

@@ -1,10 +1,11 @@
 """The night from a loopback Yahoo at the present time: what an outage, a late bar and a wrong symbol do to it."""
 
 import pytest
-from present import present_yahoo
+from present import present_yahoo, show_saturday
 from scenario import SMALL_TOML
 
 from flows.nightly import run_nightly
+from flows.update_prices import update_prices
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.migrate import open_store
@@ -88,3 +89,23 @@ def test_a_night_says_once_what_it_learned_of_an_exchanges_sessions(yahoo, caplo
     assert words in night.notes
     assert caplog.text.count(words) == 1
     assert not night.failed
+
+
+def test_an_update_flow_asks_for_a_session_that_was_believed_and_who_fails_there_stays_alone(yahoo, caplog):
+    saturday = show_saturday(yahoo, "AAPL", "META")
+    yahoo.server.fail("404", tickers=["AAPL"], skip=1)  # its second request, the first of the second round
+    state = update_prices(tickers=["META", "AAPL"], return_state=True)
+    assert state.is_completed()
+    assert state.message.startswith("1 of 2 tickers done; failed: AAPL: ")
+    assert rows(f"select ticker from prices where session = '{saturday}'") == [("META",)]
+    assert caplog.text.count("2 of its tickers were traded: taken as a session") == 1
+
+
+@pytest.mark.exhaustive
+def test_a_night_asks_for_a_session_that_was_believed_and_who_fails_there_stays_alone(yahoo):
+    saturday = show_saturday(yahoo, "AAPL", "META")
+    yahoo.server.fail("404", tickers=["AAPL"], skip=1)  # its second request, the first of the second round
+    night = run_nightly(tickers=["META", "AAPL"])
+    assert night.failed == ("AAPL",)
+    assert rows("select ticker from forecasts") == [("META",)]
+    assert [note for note in night.notes if f"no session on Saturday {saturday}" in note]

@@ -64,6 +64,16 @@ def test_a_session_whose_bars_were_all_quarantined_is_no_closure(batch):
 
 
 @pytest.mark.exhaustive
+def test_rows_that_lack_only_their_close_show_a_session(batch):
+    exchange = Exchange(batch, JAKARTA)
+    exchange.night(date(2024, 6, 11))
+    for ticker in JAKARTA:
+        batch.yahoo.disturb(ticker, WEDNESDAY, until=exchange.at(LATER), close=None)
+    assert exchange.night(WEDNESDAY).words == ()
+    assert exchange.read("select * from calendar_changes") == []
+    assert {issue[2] for issue in exchange.issues()} == {"missing_price"}
+
+
 def test_a_row_without_prices_shows_no_session(batch):
     exchange = Exchange(batch, JAKARTA)
     exchange.night(date(2024, 6, 11))
@@ -128,6 +138,17 @@ def test_a_closure_of_the_settings_long_ago_resolves_what_was_missing(batch):
     assert [issue[2] for issue in exchange.issues()] == ["missing_session"]
     exchange.set(extra_closures={"XIDX": (WEDNESDAY,)})
     exchange.night(date(2024, 12, 2))
+    assert exchange.issues() == []
+    assert exchange.read("select resolved_by from price_issues") == [("settings",)]
+
+
+def test_a_closure_of_the_settings_counts_at_an_update_that_has_nothing_to_ask_for(batch):
+    exchange = Exchange(batch, JAKARTA[:1], closures=[WEDNESDAY])
+    for day in (date(2024, 6, 11), date(2024, 6, 13)):
+        exchange.night(day)
+    assert [issue[2] for issue in exchange.issues()] == ["missing_session"]
+    exchange.set(extra_closures={"XIDX": (WEDNESDAY,)})
+    assert exchange.count_requests(date(2024, 6, 13)) == 0
     assert exchange.issues() == []
     assert exchange.read("select resolved_by from price_issues") == [("settings",)]
 
