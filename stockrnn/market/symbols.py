@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from stockrnn.errors import UnknownCalendarError
+from stockrnn.market.calendars import canonical_name
 
 _US = "XNYS"
 _AROUND_THE_CLOCK = "24/7"
@@ -72,6 +73,8 @@ def find_calendar_name(
 ) -> str:
     """Return the name of a ticker's calendar: the one named in the settings, else the stored one, else by its symbol.
 
+    One that goes by several names, as XNYS by NYSE too, has one here.
+
     Parameters
     ----------
     named
@@ -83,7 +86,7 @@ def find_calendar_name(
     ------
     UnknownCalendarError
     """
-    return named.get(ticker) or stored or look_up(ticker)
+    return canonical_name(named.get(ticker) or stored or look_up(ticker))
 
 
 def _by_form(ticker: str) -> str | None:

@@ -51,7 +51,8 @@ def import_prices(
     """
     with reading(engine) as connection:
         stored = read_calendar_name(connection, ticker)
-        name = calendar or find_calendar_name(ticker, named=settings.calendars, stored=stored)
+        named = {ticker: calendar} if calendar else settings.calendars
+        name = find_calendar_name(ticker, named=named, stored=stored)
         believed = read_changes(connection, name)
     # a bar of a day that was taken as a closure is welcome
     sessions = load_exchange(settings, name, as_of=as_of, believed=[one for one in believed if one.kind == "session"])

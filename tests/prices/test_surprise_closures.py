@@ -153,6 +153,15 @@ def test_a_closure_of_the_settings_counts_at_an_update_that_has_nothing_to_ask_f
     assert exchange.read("select resolved_by from price_issues") == [("settings",)]
 
 
+def test_a_ticker_whose_calendar_is_called_by_another_name_belongs_to_its_exchange(batch):
+    exchange = Exchange(batch, ("META", "AAPL"), closures=[WEDNESDAY])
+    exchange.set(calendars={"META": "NYSE"})
+    for day in (date(2024, 6, 11), WEDNESDAY, date(2024, 6, 13)):
+        exchange.night(day)
+    assert exchange.issues() == []
+    assert {read(exchange, ticker).calendar for ticker in ("META", "AAPL")} == {"XNYS"}
+
+
 @pytest.mark.parametrize("name", ["XNYS", "NYSE"])
 def test_the_settings_may_call_a_calendar_by_any_of_its_names(batch, name):
     exchange = Exchange(batch, ("META", "AAPL"), closures=[WEDNESDAY])
