@@ -1,6 +1,7 @@
 """A server on the loopback in the place of a source of prices, and a session that reaches it."""
 
 import contextlib
+import math
 import socket
 import socketserver
 import struct
@@ -8,7 +9,8 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event, RLock, Thread
+from typing import Self
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from curl_cffi import CurlOpt
@@ -56,6 +58,60 @@ class Failure:
             return False
         self.left -= 1
         return True
+
+
+class FakeSource:
+    """A source on `127.0.0.1:port`, whatever it tells: what it was asked, and what of that shall fail.
+
+    Attributes
+    ----------
+    hows
+        The ways in which its answers can fail.
+    """
+
+    hows: frozenset[str]
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._failures: list[Failure] = []
+        self._lock = RLock()
+
+    def __enter__(self) -> Self:
+        self._server = LoopbackServer(self.answer)
+        self._server.start()
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._server.stop()
+        if self._server.errors and error is None:
+            raise self._server.errors[0]
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    def fail(
+        self, how: str, *, tickers: Collection[str] | None = None, requests: int | None = None, skip: int = 0
+    ) -> None:
+        """Let requests for prices fail: all, or the next `requests` after the next `skip`. Earlier calls go first.
+
+        how: one of `hows`.
+        """
+        if how not in self.hows:
+            raise ValueError(f"no failure {how!r}; expected one of {sorted(self.hows)}")
+        self._failures.append(Failure(how, tickers, math.inf if requests is None else requests, skip))
+
+    def heal(self) -> None:
+        """Let nothing fail any more."""
+        self._failures.clear()
+
+    def answer(self, request: Request) -> Answer:
+        """Return what to send, and keep the request."""
+        raise NotImplementedError
+
+    def _find_failure(self, ticker: str) -> str | None:
+        """Return how this request of a ticker fails, None where it does not; counts it."""
+        return next((failure.how for failure in self._failures if failure.takes(ticker)), None)
 
 
 class LoopbackServer(ThreadingHTTPServer):

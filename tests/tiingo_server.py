@@ -6,13 +6,9 @@ what goes wrong. https://www.tiingo.com/documentation/end-of-day
 """
 
 import json
-from collections.abc import Collection
 from datetime import date
-from threading import RLock
-from typing import Self
 
-import numpy as np
-from loopback import FAULTS, Answer, Failure, LoopbackServer, Request
+from loopback import FAULTS, Answer, FakeSource, Request
 from yahoo_market import ADJ_CLOSE, CLOSE, TRADED, Listing, seconds
 from yahoo_server import FakeYahoo
 
@@ -50,7 +46,7 @@ FAILURES = {
 }
 
 
-class FakeTiingo:
+class FakeTiingo(FakeSource):
     """Answers on `127.0.0.1:port` as Tiingo would at the time of `market`.
 
     Attributes
@@ -59,47 +55,18 @@ class FakeTiingo:
         What the prices of a ticker are multiplied by.
     """
 
+    hows = frozenset({*FAILURES, *FAULTS})
+
     def __init__(self, market: FakeYahoo) -> None:
-        self.requests: list[Request] = []
+        super().__init__()
         self.factors: dict[str, float] = {}
         self.hidden: dict[str, set[date]] = {}
         self._market = market
-        self._failures: list[Failure] = []
-        self._lock = RLock()
-
-    def __enter__(self) -> Self:
-        self._server = LoopbackServer(self.answer)
-        self._server.start()
-        return self
-
-    def __exit__(self, kind, error, trace) -> None:
-        self._server.stop()
-        if self._server.errors and error is None:
-            raise self._server.errors[0]
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
 
     @property
     def symbols(self) -> list[str]:
         """The symbol of each request."""
         return [request.path.removeprefix(DAILY).removesuffix("/prices") for request in self.requests]
-
-    def fail(
-        self, how: str, *, tickers: Collection[str] | None = None, requests: int | None = None, skip: int = 0
-    ) -> None:
-        """Let requests fail: all, or the next `requests` after the next `skip`.
-
-        how: a key of `FAILURES` or one of `FAULTS`.
-        """
-        if how not in {*FAILURES, *FAULTS}:
-            raise ValueError(f"no failure {how!r}; expected one of {sorted({*FAILURES, *FAULTS})}")
-        self._failures.append(Failure(how, tickers, np.inf if requests is None else requests, skip))
-
-    def heal(self) -> None:
-        """Let nothing fail any more."""
-        self._failures.clear()
 
     def hide(self, ticker: str, *sessions: date) -> None:
         """Leave the rows of sessions out."""
@@ -112,7 +79,7 @@ class FakeTiingo:
             if request.headers.get("Authorization") != f"Token {TOKEN}":
                 return _detail(401, "Please supply a token")
             ticker = self.symbols[-1].upper()
-            how = next((failure.how for failure in self._failures if failure.takes(ticker)), None)
+            how = self._find_failure(ticker)
             if how in FAILURES:
                 return FAILURES[how]
             answer = self._answer_prices(request, ticker)

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Collection
 from datetime import date, datetime
-from threading import RLock
-from typing import Self
 
 import numpy as np
 import pandas as pd
-from loopback import FAULTS, Answer, Failure, LoopbackServer, Request
+from loopback import FAULTS, Answer, FakeSource, Request
 from yahoo_market import (
     FIELDS,
     TRADED,
@@ -79,34 +77,20 @@ PAGES = {
 NO_PAGE = _json(404, {"quoteSummary": {"result": None, "error": {"code": "Not Found"}}})
 
 
-class FakeYahoo:
+class FakeYahoo(FakeSource):
     """Answers on `127.0.0.1:port` as Yahoo would at `now`; change it between requests only.
 
     noise: the last digits differ in every answer, by up to 1e-6 of the price; `prices` stays exact.
     """
 
+    hows = frozenset({*FAILURES, *FAULTS, "empty"})
+
     def __init__(self, *, now: datetime | None = None, noise: bool = False) -> None:
-        self.requests: list[Request] = []
+        super().__init__()
         self.refuses_crumbs = False
         self._now = now
         self._noise = np.random.default_rng(0) if noise else None
         self._listings: dict[str, Listing] = {}
-        self._failures: list[Failure] = []
-        self._lock = RLock()
-
-    def __enter__(self) -> Self:
-        self._server = LoopbackServer(self.answer)
-        self._server.start()
-        return self
-
-    def __exit__(self, kind, error, trace) -> None:
-        self._server.stop()
-        if self._server.errors and error is None:
-            raise self._server.errors[0]
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
 
     @property
     def now(self) -> datetime:
@@ -216,21 +200,6 @@ class FakeYahoo:
         """Serve a row on a day without a session until then: the previous bar without volume, with these values."""
         self._add_flaw(ticker, "extra", day, until, values)
 
-    def fail(
-        self, how: str, *, tickers: Collection[str] | None = None, requests: int | None = None, skip: int = 0
-    ) -> None:
-        """Let chart requests fail: all, or the next `requests` after the next `skip`. Earlier calls go first.
-
-        how: a key of `FAILURES`, one of `FAULTS`, or `empty`.
-        """
-        if how not in {*FAILURES, *FAULTS, "empty"}:
-            raise ValueError(f"no failure {how!r}; expected one of {sorted({*FAILURES, *FAULTS, 'empty'})}")
-        self._failures.append(Failure(how, tickers, np.inf if requests is None else requests, skip))
-
-    def heal(self) -> None:
-        """Let nothing fail any more."""
-        self._failures.clear()
-
     def prices(self, ticker: str, *, settled_by: datetime, disturbed: bool = True) -> pd.DataFrame:
         """Return the rows served now of sessions that closed by then, each once, without rows beside sessions.
 
@@ -256,7 +225,7 @@ class FakeYahoo:
                 if self.refuses_crumbs and request.path == CRUMB:
                     return FAILURES["429"]
                 return PAGES.get(request.path, NO_PAGE)
-            how = next((failure.how for failure in self._failures if failure.takes(symbol)), None)
+            how = self._find_failure(symbol)
             if how in FAILURES:
                 return FAILURES[how]
             answer = self._chart(symbol, request.params, empty=how == "empty")
