@@ -6,11 +6,10 @@ import sys
 import time
 from pathlib import Path
 
-import exchange_calendars as xc
 import pytest
+from broken_calendars import break_calendar
 from present import present_yahoo, show_saturday
 
-from stockrnn.market.calendars import load_calendar
 from stockrnn.settings import Settings
 from stockrnn.store.engine import reading
 from stockrnn.store.instruments import read_tickers
@@ -60,15 +59,7 @@ def test_the_tickers_of_the_settings_are_updated_but_inactive_ones_only_when_ask
 
 
 def test_a_calendar_that_cannot_be_loaded_is_one_line_and_stays_with_its_ticker(cli, yahoo, monkeypatch):
-    load = xc.get_calendar
-
-    def refuse(name, *args, **options):
-        if name == "XTAE":
-            raise TypeError("unsupported operand")
-        return load(name, *args, **options)
-
-    load_calendar.cache_clear()
-    monkeypatch.setattr(xc, "get_calendar", refuse)
+    break_calendar(monkeypatch, "XTAE")
     result = cli("prices", "update", "--ticker", "TEVA.TA", "--ticker", "META")
     assert result.code == 1
     (line,) = result.err.splitlines()

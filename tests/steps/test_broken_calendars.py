@@ -1,7 +1,7 @@
 """A calendar that can't be loaded stays with its ticker."""
 
-import exchange_calendars as xc
 import pytest
+from broken_calendars import break_calendar
 from inline import walk_night
 from scenario import FRIDAY_EVENING, evening
 
@@ -14,16 +14,7 @@ from stockrnn.store.engine import reading
 
 @pytest.fixture
 def _broken(monkeypatch):
-    """Let the package fail on Athens, as it does with some versions of pandas."""
-    load = xc.get_calendar
-
-    def refuse(name, *args, **options):
-        if name == "ASEX":
-            raise TypeError("unsupported operand")
-        return load(name, *args, **options)
-
-    load_calendar.cache_clear()
-    monkeypatch.setattr(xc, "get_calendar", refuse)
+    break_calendar(monkeypatch, "ASEX")
 
 
 @pytest.mark.usefixtures("_broken")
