@@ -133,6 +133,9 @@ def backtest(
     ] = None,
     epochs: EpochsOption = None,
     *,
+    fold_months: Annotated[
+        int, typer.Option(min=1, max=1200, metavar="N", help="Months per fold: train anew before each.")
+    ] = 1,
     processes: Annotated[
         int | None,
         typer.Option(
@@ -142,10 +145,11 @@ def backtest(
 ) -> None:
     """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive.
 
-    Of several months each is a fold of its own, trained anew; a walk that was stopped goes on where it was.
+    Of several months each is a fold of its own, trained anew, or with --fold-months N every N of them; a walk that
+    was stopped goes on where it was.
     """
     from stockrnn.training.trainer import open_trainer
-    from stockrnn.types import months_between, parse_day, parse_holdout
+    from stockrnn.types import parse_day, parse_holdout, split_months
 
     span = parse_holdout(holdout)
     first = parse_day(train_from) if train_from else None
@@ -154,8 +158,8 @@ def backtest(
     if processes:
         settings = settings.model_copy(update={"processes": processes, "task_runner": "processes"})
     with showing_progress() as progress, open_trainer(settings) as trainer:
-        if len(months_between(span)) > 1:
-            _walk(jobs, span, first, trainer, progress)
+        if len(split_months(span, months=fold_months)) > 1:
+            _walk(jobs, span, trainer, progress, train_from=first, fold_months=fold_months)
         else:
             _test_month(jobs, span, first, trainer)
 
@@ -176,16 +180,24 @@ def _test_month(jobs: "list[Job]", month: "Span", train_from: "date | None", tra
             print_backtest(done.backtest)
 
 
-def _walk(jobs: "list[Job]", span: "Span", train_from: "date | None", trainer: "Trainer", progress: Progress) -> None:
+def _walk(
+    jobs: "list[Job]",
+    span: "Span",
+    trainer: "Trainer",
+    progress: Progress,
+    *,
+    train_from: "date | None",
+    fold_months: int,
+) -> None:
     from stockrnn.steps.walk import FoldDone, compare_tickers_together, walk_forward
 
     def show(fold: FoldDone) -> None:
         left = f"about {fold.seconds_left / 60:.0f} min left" if fold.done < fold.total else "done"
         problem = fold.error and fold.error.removeprefix(f"{fold.ticker}: ")  # the line names it already
-        words = problem or f"backtest of {fold.month}"
+        words = problem or f"backtest of {fold.span}"
         progress.step(fold.ticker, f"{words}; fold {fold.done} of {fold.total}, {left}")
 
-    walked = walk_forward(jobs, span, trainer=trainer, train_from=train_from, on_fold=show)
+    walked = walk_forward(jobs, span, trainer=trainer, train_from=train_from, fold_months=fold_months, on_fold=show)
     for backtest in walked.backtests:
         print_backtest(backtest)
     if len(walked.backtests) > 1:

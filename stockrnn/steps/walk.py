@@ -1,4 +1,4 @@
-"""Walk forward: one fold per month, each with a model trained up to its month's cutoff."""
+"""Walk forward: one fold per month or several, each with a model trained up to its cutoff."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from stockrnn.store.backtests import read_backtest, write_backtest
 from stockrnn.store.engine import reading, writing
 from stockrnn.training.requests import TrainingRequest
 from stockrnn.training.trainer import Trainer
-from stockrnn.types import Backtest, Span, Target, months_between
+from stockrnn.types import Backtest, Span, Target, split_months
 from stockrnn.types.hashing import make_id
 
 
@@ -36,7 +36,7 @@ class FoldDone:
     """
 
     ticker: str
-    month: Span
+    span: Span
     done: int
     total: int
     seconds_left: float
@@ -56,11 +56,11 @@ class Walked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Fold:
-    """One month of one ticker, and the training that it needs."""
+    """One fold of one ticker, and the training that it needs."""
 
     job: Job
     holdout: Holdout
-    month: Span
+    span: Span
     request: TrainingRequest | None
     error: str | None
 
@@ -71,27 +71,28 @@ def walk_forward(
     *,
     trainer: Trainer,
     train_from: date | None = None,
+    fold_months: int = 1,
     on_fold: OnFold | None = None,
 ) -> Walked:
-    """Backtest every month of `span` for every job, then score each ticker over all of them.
+    """Backtest every fold of `span`, of `fold_months` months, for every job; score each ticker over all of them.
 
-    A month that is stored already is not computed again, so a walk that was stopped goes on where it was. Each fold
+    A fold that is stored already is not computed again, so a walk that was stopped goes on where it was. Each fold
     depends on its own data alone: the numbers are the same however many trainings run at a time.
     """
-    months = months_between(span)
-    folds = [_plan_fold(job, month, train_from) for job in jobs for month in months]
+    parts = split_months(span, months=fold_months)
+    folds = [_plan_fold(job, part, train_from) for job in jobs for part in parts]
     trainer.begin(*(fold.request for fold in folds if fold.request is not None))
     found: dict[tuple[str, date], str] = {}
     failures: dict[str, str] = {}
     for fold, result, progress in _run_all(folds, trainer):
         if isinstance(result, Backtested):
-            found[fold.job.ticker, fold.month.first] = result.backtest.backtest_id
+            found[fold.job.ticker, fold.span.first] = result.backtest.backtest_id
         else:
             failures.setdefault(fold.job.ticker, result)
         if on_fold:
             on_fold(progress)
     done = [job for job in jobs if job.ticker not in failures]
-    backtests = [_join(job, span, [found[job.ticker, month.first] for month in months]) for job in done]
+    backtests = [_join(job, span, [found[job.ticker, part.first] for part in parts]) for job in done]
     return Walked(backtests=tuple(backtests), failures=failures)
 
 
@@ -100,14 +101,14 @@ def compare_tickers_together(backtests: Sequence[Backtest], *, target: Target) -
     return compare_with_benchmarks(pd.concat([find_errors(backtest) for backtest in backtests]), target=target)
 
 
-def _plan_fold(job: Job, month: Span, train_from: date | None) -> _Fold:
-    holdout = Holdout(span=month, train_from=train_from)
+def _plan_fold(job: Job, span: Span, train_from: date | None) -> _Fold:
+    holdout = Holdout(span=span, train_from=train_from)
     request, error = None, None
     try:
         request = plan(job, holdout)
     except StockrnnError as problem:
         error = str(problem)
-    return _Fold(job=job, holdout=holdout, month=month, request=request, error=error)
+    return _Fold(job=job, holdout=holdout, span=span, request=request, error=error)
 
 
 def _run_all(folds: Sequence[_Fold], trainer: Trainer) -> Iterator[tuple[_Fold, Backtested | str, FoldDone]]:
@@ -120,7 +121,7 @@ def _run_all(folds: Sequence[_Fold], trainer: Trainer) -> Iterator[tuple[_Fold, 
             result,
             FoldDone(
                 ticker=fold.job.ticker,
-                month=fold.month,
+                span=fold.span,
                 done=done,
                 total=len(folds),
                 seconds_left=left,
@@ -130,7 +131,7 @@ def _run_all(folds: Sequence[_Fold], trainer: Trainer) -> Iterator[tuple[_Fold, 
 
 
 def _run(fold: _Fold, trainer: Trainer) -> Backtested | str:
-    """Test one month; return why it can't be where it can't."""
+    """Test one fold; return why it can't be where it can't."""
     if fold.error is not None:
         return fold.error
     try:

@@ -45,7 +45,6 @@ from stockrnn.types.words import (
     Weights,
     limit_as_of,
     month_span,
-    months_between,
     parse_as_of,
     parse_currency,
     parse_day,
@@ -53,6 +52,7 @@ from stockrnn.types.words import (
     parse_month,
     parse_ticker,
     require_known_year,
+    split_months,
 )
 
 __all__ = [
@@ -101,7 +101,6 @@ __all__ = [
     "Weights",
     "limit_as_of",
     "month_span",
-    "months_between",
     "parse_as_of",
     "parse_currency",
     "parse_day",
@@ -109,4 +108,5 @@ __all__ = [
     "parse_month",
     "parse_ticker",
     "require_known_year",
+    "split_months",
 ]

@@ -214,9 +214,14 @@ def parse_holdout(text: str) -> Span:
     return span
 
 
-def months_between(span: Span) -> list[Span]:
-    """Return every calendar month that `span` touches, oldest first."""
-    months = [month_span(span.first)]
-    while months[-1].last < span.last:
-        months.append(month_span(date.fromordinal(months[-1].last.toordinal() + 1)))
-    return months
+def split_months(span: Span, *, months: int = 1) -> list[Span]:
+    """Return the calendar months that `span` touches in groups of so many, oldest first; the last may have fewer.
+
+    >>> [str(part) for part in split_months(parse_holdout("2019-11:2020-01"), months=2)]
+    ['2019-11-01 to 2019-12-31', '2020-01']
+    """
+    each = [month_span(span.first)]
+    while each[-1].last < span.last:
+        each.append(month_span(date.fromordinal(each[-1].last.toordinal() + 1)))
+    groups = [each[at : at + months] for at in range(0, len(each), months)]
+    return [Span(group[0].first, group[-1].last) for group in groups]

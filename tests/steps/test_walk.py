@@ -34,9 +34,9 @@ def make_jobs(settings, tmp_path):
     return make
 
 
-def walk(jobs, span, *, executor=None, on_fold=None):
+def walk(jobs, span, *, executor=None, **options):
     trainer = Trainer(executor or InlineExecutor(), LogProgress())
-    walked = walk_forward(jobs, span, trainer=trainer, on_fold=on_fold)
+    walked = walk_forward(jobs, span, trainer=trainer, **options)
     trainer.close()
     return walked
 
@@ -67,6 +67,20 @@ def test_a_walk_is_its_months_in_a_row_and_each_is_a_fold_that_stands_alone(make
     # sixty sessions of earlier folds are known by then; a month alone has to begin with none
     assert part["lower_95"].notna().all()
     assert january.backtest.forecasts["lower_95"].notna().sum() == 1
+
+
+def test_a_fold_of_several_months_is_trained_once_before_the_first_of_them(make_jobs):
+    jobs = make_jobs("home", tickers=("SIM-A",))
+    seen = []
+    (whole,) = walk(jobs, HOLDOUT, fold_months=3, on_fold=seen.append).backtests
+    assert [str(fold.span) for fold in seen] == ["2011-11-01 to 2012-01-31", "2012-02"]
+    assert whole.folds == 2
+    quarter = backtest_holdout(jobs[0], parse_holdout("2011-11:2012-01"))
+    assert not quarter.new
+    assert str(quarter.backtest.cutoff) == "2011-10-31"
+    assert whole.forecasts["predicted"].tolist()[: len(quarter.backtest.forecasts)] == (
+        quarter.backtest.forecasts["predicted"].tolist()
+    )
 
 
 def test_a_walk_that_was_stopped_goes_on_where_it_was(make_jobs):
