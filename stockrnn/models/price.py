@@ -96,15 +96,7 @@ class PriceSpec(RecurrentSpec):
     @property
     def network(self) -> Network:
         """The part of the spec that one compiled training step depends on."""
-        return Network(
-            lookback=self.lookback,
-            cell=self.cell,
-            layers=self.layers,
-            units=self.units,
-            dropout=self.dropout,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-        )
+        return self.make_network()
 
     def training_columns(self, target: Target) -> tuple[str, ...]:
         """Return the target alone."""

@@ -145,18 +145,7 @@ class QuantileSpec(RecurrentSpec):
     @property
     def network(self) -> Network:
         """The part of the spec that one compiled training step depends on."""
-        return Network(
-            lookback=self.lookback,
-            inputs=len(INPUTS),
-            context=len(CONTEXT),
-            cell=self.cell,
-            layers=self.layers,
-            units=self.units,
-            dropout=self.dropout,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            levels=QUANTILE_LEVELS,
-        )
+        return self.make_network(inputs=len(INPUTS), context=len(CONTEXT), levels=QUANTILE_LEVELS)
 
     @property
     def min_sessions(self) -> int:

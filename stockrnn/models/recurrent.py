@@ -2,21 +2,40 @@
 
 from typing import Any, ClassVar, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from stockrnn import networks
 from stockrnn.models.spec import Spec
-from stockrnn.types import Epochs
-from stockrnn.types.networks import BatchSize, Dropout, Layers, LearningRate, Units
+from stockrnn.types import Epochs, Network
+from stockrnn.types.networks import (
+    CELL_OPTIONS,
+    Activation,
+    BatchSize,
+    CellOptions,
+    ClipNorm,
+    Dropout,
+    ForgetBias,
+    Layers,
+    LearningRate,
+    Level,
+    Peepholes,
+    Penalty,
+    RecurrentInitializer,
+    Steps,
+    Units,
+)
 
 _WARM = frozenset({"warm_epochs", "warm_learning_rate"})
+_OPTIONAL = frozenset({*CELL_OPTIONS, "clip_norm", "penalty"})
+"""Settings that are named among those of a training only where they are given."""
 
 
 class RecurrentSpec(Spec):
     """A recurrent network, trained in epochs. The defaults are the tutorial's.
 
     `cell` is the recurrent unit. A warm training goes on from the weights in use for `warm_epochs` at
-    `warm_learning_rate`.
+    `warm_learning_rate`. What can be done about gradients that vanish or explode is off by default: the options of
+    the cell (`types.networks.CellOptions`), `clip_norm` and `penalty` (`types.networks.Network`).
     """
 
     policy: ClassVar[frozenset[str]] = Spec.policy | _WARM
@@ -30,6 +49,13 @@ class RecurrentSpec(Spec):
     learning_rate: LearningRate = 0.001
     warm_epochs: Epochs = 5
     warm_learning_rate: LearningRate = 0.0003
+    recurrent_initializer: RecurrentInitializer | None = None
+    forget_bias: ForgetBias | None = None
+    activation: Activation | None = None
+    peepholes: Peepholes | None = None
+    truncate_after: Steps | None = None
+    clip_norm: ClipNorm | None = None
+    penalty: Penalty | None = None
 
     @field_validator("cell")
     @classmethod
@@ -37,6 +63,41 @@ class RecurrentSpec(Spec):
         if cell not in networks.cell_names():
             raise ValueError(f"no cell {cell!r}; known: {', '.join(networks.cell_names())}")
         return cell
+
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        known = networks.cell_options(self.cell)
+        for name in CELL_OPTIONS:
+            if getattr(self, name) is not None and name not in known:
+                having = [cell for cell in networks.cell_names() if name in networks.cell_options(cell)]
+                raise ValueError(
+                    f"the cell {self.cell!r} has no {name}, only {', '.join(having)} has; "
+                    f"{self.cell!r} has {', '.join(known)}"
+                )
+        return self
+
+    def make_network(self, *, inputs: int = 1, context: int = 0, levels: tuple[Level, ...] = ()) -> Network:
+        """Return the network of these settings; what it sees and forecasts is as in `types.networks.Network`."""
+        return Network(
+            lookback=self.lookback,
+            inputs=inputs,
+            context=context,
+            cell=self.cell,
+            cell_options=CellOptions(**{name: getattr(self, name) for name in CELL_OPTIONS}),
+            layers=self.layers,
+            units=self.units,
+            dropout=self.dropout,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            levels=levels,
+            clip_norm=self.clip_norm,
+            penalty=self.penalty or Penalty(),
+        )
+
+    def training_config(self) -> dict[str, Any]:
+        """Return what decides what a training from scratch gives, as JSON."""
+        config = super().training_config()
+        return {name: value for name, value in config.items() if value is not None or name not in _OPTIONAL}
 
     def count_epochs(self, *, warm: bool) -> int:
         """Return how many epochs a training of one member has at most."""

@@ -23,8 +23,16 @@ KINDS: dict[str, str] = {
 }
 """Kind to the class of its specs, imported when a spec of it is read."""
 
-HOUSE_SPECS: Mapping[str, str] = {"quantile": "quantile", "tutorial": "price"}
-"""Specs that are always there, and their kind; the settings may change everything else of them."""
+_BY_NAME = {"kind": "price", "nightly": False}
+HOUSE_SPECS: Mapping[str, Mapping[str, object]] = {
+    "quantile": {"kind": "quantile"},
+    "tutorial": {"kind": "price"},
+    "rnn": {**_BY_NAME, "cell": "rnn"},
+    "gru": {**_BY_NAME, "cell": "gru"},
+    "lstm_peephole": {**_BY_NAME, "cell": "lstm_peephole"},
+    "lstm_coupled": {**_BY_NAME, "cell": "lstm_coupled"},
+}
+"""Specs that are always there; the settings may change everything of them but their kind."""
 
 _DEFAULT_KIND = "price"
 _RENAMED = {"most_windows": "max_windows"}
@@ -135,14 +143,15 @@ def _read_spec(name: str, table: object) -> Spec:
         return table
     if not isinstance(table, Mapping):
         raise SettingsError(f"settings: specs.{name} is {table!r}; expected a table such as [specs.{name}]")
-    kind = table.get("kind", HOUSE_SPECS.get(name, _DEFAULT_KIND))
-    if kind != HOUSE_SPECS.get(name, kind):
+    house = HOUSE_SPECS.get(name, {})
+    kind = table.get("kind", house.get("kind", _DEFAULT_KIND))
+    if kind != house.get("kind", kind):
         raise SettingsError(
-            f"settings: specs.{name} is of kind {HOUSE_SPECS[name]}; give a spec of another kind another name"
+            f"settings: specs.{name} is of kind {house['kind']}; give a spec of another kind another name"
         )
     for old in _RENAMED.keys() & table.keys():
         raise SettingsError(f"settings: specs.{name}.{old} is called {_RENAMED[old]} now")
-    values = {**table, "kind": kind}
+    values = {**house, **table, "kind": kind}
     try:
         return get_kind(kind).model_validate(values)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """The recurrent networks: Keras is imported here alone, and only when something trains or predicts."""
 
-from stockrnn.networks.cells import cell_names
+from stockrnn.networks.cells import cell_names, cell_options
 from stockrnn.networks.examples import Examples, make_examples
 from stockrnn.networks.training import (
     FittedNetwork,
@@ -18,6 +18,7 @@ __all__ = [
     "OnEpoch",
     "WarmStart",
     "cell_names",
+    "cell_options",
     "fit_network",
     "make_examples",
     "predict_network",

@@ -5,7 +5,7 @@ per shape is kept; a training resets its weights, and a last batch is filled up 
 which leaves the loss and the gradient as they are.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import count
 from typing import TypeAlias
@@ -17,6 +17,7 @@ from stockrnn.networks.examples import Examples
 from stockrnn.networks.heads import make_head
 from stockrnn.networks.tensorflow import Tensor, keras, tf
 from stockrnn.types import Network, Weights
+from stockrnn.types.networks import Penalty
 
 _Compiled: TypeAlias = Callable[..., Tensor]  # a `tf.function`
 
@@ -47,7 +48,7 @@ class CompiledNetwork:
         self.network = network
         self._head = make_head(network.levels)
         self.model = _build_model(network, width=self._head.width)
-        self._optimizer = keras.optimizers.Adam(network.learning_rate)
+        self._optimizer = keras.optimizers.Adam(network.learning_rate, global_clipnorm=network.clip_norm)
         self._optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [variable.numpy() for variable in self._optimizer.variables]
         self._train_epoch, self._predict_batch = self._compile_epoch(), self._compile_prediction()
@@ -57,15 +58,19 @@ class CompiledNetwork:
     ) -> None:
         """Set fresh weights for the training targets y (N,), a fresh optimizer, and the dropout's random streams."""
         seeds = _draw_seeds(weights_seed)
-        for layer in self.model.layers:
-            if isinstance(layer, load_cell(self.network.cell)):
-                layer.reset(seeds)
+        for layer in self.recurrent_layers:
+            layer.reset(seeds)
         self._head.reset(self.model.get_layer("head"), y, seed=next(seeds))
         random = [layer for layer in self.model.layers if isinstance(layer, keras.layers.Dropout) and layer.rate > 0]
         for layer, seed in zip(random, dropout_seed.generate_state(len(random)), strict=True):
             layer.seed_generator.state.assign(np.array([seed, 0], dtype=np.uint32))
         for variable, value in zip(self._optimizer.variables, self._fresh_optimizer, strict=True):
             variable.assign(value)
+
+    @property
+    def recurrent_layers(self) -> list[Tensor]:
+        """The layers of the network's cell, the lowest first."""
+        return [layer for layer in self.model.layers if isinstance(layer, load_cell(self.network.cell))]
 
     def start_from(self, weights: Weights, *, learning_rate: float) -> None:
         """Go on from `weights`, in Keras' order, with Adam's step size `learning_rate`."""
@@ -119,7 +124,7 @@ class CompiledNetwork:
         return train_epoch  # type: ignore[no-any-return]
 
     def _compile_step(self) -> _Compiled:
-        model, optimizer, head = self.model, self._optimizer, self._head
+        network, model, optimizer, head = self.network, self.model, self._optimizer, self._head
 
         @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # as above
         def train_step(x: Tensor, context: Tensor, y: Tensor, sample_weight: Tensor) -> Tensor:
@@ -128,6 +133,8 @@ class CompiledNetwork:
                 forecast = head.forecast(model([x, context], training=True))
                 total = head.sum_losses(forecast, y, sample_weight)
                 loss = total / tf.reduce_sum(sample_weight)
+                if network.penalty != Penalty():
+                    loss += penalize(network.penalty, self.recurrent_layers)
             gradients = tape.gradient(loss, [variable.value for variable in model.trainable_variables])
             optimizer.apply(gradients, model.trainable_variables)
             return total
@@ -148,11 +155,18 @@ def _build_model(network: Network, *, width: int) -> Tensor:
     make_cell: Tensor = load_cell(network.cell)  # a Keras class
     seen = window
     for number in range(1, network.layers + 1):
-        seen = make_cell(network.units, return_sequences=number < network.layers)(seen)
+        seen = make_cell(network.units, options=network.cell_options, return_sequences=number < network.layers)(seen)
         seen = keras.layers.Dropout(network.dropout)(seen)
     if network.context:
         seen = keras.layers.Concatenate()([seen, context])
     return keras.Model([window, context], keras.layers.Dense(width, name="head")(seen))
+
+
+def penalize(penalty: Penalty, layers: Sequence[Tensor]) -> Tensor:
+    """Return what penalties add to the loss: L1 and L2 norms, the latter squared, of the kernels of the layers."""
+    kernels = [kernel for layer in layers for kernel in layer.penalized]
+    sizes, squares = (sum(tf.reduce_sum(how(kernel)) for kernel in kernels) for how in (tf.abs, tf.square))
+    return penalty.l1 * sizes + penalty.l2 * squares
 
 
 def _draw_seeds(sequence: np.random.SeedSequence) -> Iterator[int]:

@@ -8,64 +8,89 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from stockrnn.networks.recurrence import Recurrent, gradient_of_kernel, reset_kernels, scan
-from stockrnn.networks.tensorflow import Tensor, keras, tf
+from stockrnn.networks.recurrence import count_back, forwards, gradient_of_kernel, scan, shift
+from stockrnn.networks.recurrent_layer import Recurrent
+from stockrnn.networks.tensorflow import Tensor, tf
+
+FORGET_BIAS = 1.0
+"""A fresh forget gate keeps: Jozefowicz, Zaremba & Sutskever (2015), and Keras' `unit_forget_bias`."""
 
 
-class LSTM(Recurrent, keras.layers.LSTM):  # type: ignore[misc]  # keras has no types
+class LSTM(Recurrent):
     """`keras.layers.LSTM` with its default activations and no masking, recurrent dropout or carried state."""
 
+    gates = 4
+    states = 2
+
+    def advance(
+        self,
+        gates: Tensor,
+        state: Sequence[Tensor],
+        vectors: Sequence[Tensor],  # noqa: ARG002  # it has none
+    ) -> Sequence[Tensor]:
+        """Say the equations: see `recurrence.Advance`."""
+        cell, output, _ = _advance(gates, state[1])
+        return output, cell
+
     def recur(self, inputs: Tensor) -> Tensor:
-        """Run the recurrence: see `Recurrent`."""
-        return _recur(inputs, self.cell.recurrent_kernel.value)
+        """Run the recurrence: see `Recurrent`; its gradient is written out, which is faster."""
+        return _recur(inputs, self.recurrence, truncate_after=self.options.truncate_after)
 
     def reset(self, seeds: Iterator[int]) -> None:
         """Set fresh weights as Keras does, with a forget gate that keeps: see `cells.Cell`."""
-        reset_kernels(self.cell, seeds)
-        self.cell.bias.assign(np.repeat([0.0, 1.0, 0.0, 0.0], self.units))  # Keras' unit_forget_bias
+        self.reset_kernels(seeds)
+        bias = FORGET_BIAS if self.options.forget_bias is None else self.options.forget_bias
+        self.bias.assign(np.repeat([0.0, bias, 0.0, 0.0], self.units))
 
 
-@tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow has no types
-def _recur(inputs: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
+def _advance(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the next cell state, the output, and the gates after their activation."""
+    i, f, g, o = tf.split(gates, 4, axis=-1)
+    i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+    cell = f * cell + i * g
+    return cell, o * tf.tanh(cell), tf.concat([i, f, g, o], -1)
+
+
+def _recur(inputs: Tensor, kernel: Tensor, *, truncate_after: int | None) -> Tensor:
     """Run the recurrence: inputs (time, batch, 4 units), kernel (units, 4 units), to (time, batch, units)."""
-    steps, units = inputs.shape[0], kernel.shape[0]
-    zeros = tf.zeros((tf.shape(inputs)[1], units), inputs.dtype)
 
-    def step(t: Tensor, output: Tensor, cell: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-        gates = inputs[t] + tf.matmul(output, kernel)
-        i, f, g, o = tf.split(gates, 4, axis=-1)
-        i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
-        cell = f * cell + i * g
-        output = o * tf.tanh(cell)
-        return (output, cell), (tf.concat([i, f, g, o], -1), cell, output)
+    @tf.custom_gradient  # type: ignore[untyped-decorator]  # tensorflow has no types
+    def run(inputs: Tensor, kernel: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
+        steps, units = inputs.shape[0], kernel.shape[0]
+        zeros = tf.zeros((tf.shape(inputs)[1], units), inputs.dtype)
 
-    gates, cells, outputs = scan(step, steps, (zeros, zeros), widths=(4 * units, units, units))
+        def step(t: Tensor, output: Tensor, cell: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+            cell, output, gates = _advance(inputs[t] + tf.matmul(output, kernel), cell)
+            return (output, cell), (gates, cell, output)
 
-    def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
-        of_inputs = _backward(upstream, kernel, gates, cells)
-        return of_inputs, gradient_of_kernel(outputs, of_inputs)
+        gates, cells, outputs = scan(step, steps, (zeros, zeros), widths=(4 * units, units, units))
 
-    return outputs, gradient
+        def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
+            of_inputs = _go_back(upstream, kernel, gates, cells, steps=count_back(steps, truncate_after))
+            return of_inputs, gradient_of_kernel(shift(outputs), of_inputs)
+
+        return outputs, gradient
+
+    return run(inputs, kernel)
 
 
-def _backward(upstream: Tensor, kernel: Tensor, gates: Tensor, cells: Tensor) -> Tensor:
-    """Return the gradient of `inputs`; all factors without a recurrence stand before the loop."""
-    steps, units = upstream.shape[0], kernel.shape[0]
+def _go_back(upstream: Tensor, kernel: Tensor, gates: Tensor, cells: Tensor, *, steps: int) -> Tensor:
+    """Return the gradient of `inputs` of so many last steps; all factors without a recurrence are before the loop."""
+    last, units = upstream.shape[0] - 1, kernel.shape[0]
     zeros = tf.zeros_like(upstream[0])
     i, f, g, o = tf.split(gates, 4, axis=-1)
     squashed = tf.tanh(cells)
-    previous_cells = tf.concat([zeros[tf.newaxis], cells[:-1]], 0)
     to_cell = o * (1 - squashed * squashed)
     to_output_gate = squashed * o * (1 - o)
-    to_other_gates = tf.concat([g * i * (1 - i), previous_cells * f * (1 - f), i * (1 - g * g)], -1)
+    to_other_gates = tf.concat([g * i * (1 - i), shift(cells) * f * (1 - f), i * (1 - g * g)], -1)
     transposed = tf.transpose(kernel)
 
     def step(t: Tensor, output: Tensor, cell: Tensor) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-        s = steps - 1 - t
+        s = last - t
         output += upstream[s]
         cell += output * to_cell[s]
         gate = tf.concat([tf.tile(cell, (1, 3)) * to_other_gates[s], output * to_output_gate[s]], -1)
         return (tf.matmul(gate, transposed), cell * f[s]), (gate,)
 
     (backwards,) = scan(step, steps, (zeros, zeros), widths=(4 * units,))
-    return tf.reverse(backwards, (0,))
+    return forwards(backwards, upstream.shape[0])
