@@ -19,12 +19,12 @@ def make_cell(name, *, units=7, return_sequences=True, x=X, **options):
     return cell
 
 
-def find_gradients(layer, x=X):
-    """Return the gradients of a loss of all outputs: of the inputs, then of the weights."""
+def find_gradients(layer, x=X, *, of=None):
+    """Return the gradients of a loss of all outputs, of the layer or `of` a function: of inputs, then of weights."""
     with tf.GradientTape() as tape:
         inputs = tf.constant(x)
         tape.watch(inputs)
-        loss = tf.reduce_sum(tf.sin(layer(inputs)))
+        loss = tf.reduce_sum(tf.sin((of or layer)(inputs)))
     return tape.gradient(loss, [inputs, *(variable.value for variable in layer.trainable_variables)])
 
 
