@@ -1,11 +1,11 @@
 """The registry of cells: the recurrent layers that a network can be made of.
 
-A further cell is one new file beside `lstm.py`, its test, and one line in `CELLS`.
+A further cell is one new file beside `lstm.py`, its test, and one line in `CELLS`; it is imported when asked for, so
+that to know the names takes no Keras.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pkgutil import resolve_name
+from importlib import import_module
 from typing import Any, Protocol
 
 from stockrnn.types.networks import CellOptions
@@ -27,23 +27,17 @@ class Cell(Protocol):
         """Set fresh weights, those that are random from as many of the seeds as it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    address: str
-    options: tuple[str, ...]
-
-
 _GATED = ("recurrent_initializer", "forget_bias")
 
-CELLS: Mapping[str, _Entry] = {
-    "gru": _Entry("stockrnn.networks.gru:GRU", ("recurrent_initializer",)),
-    "lstm": _Entry("stockrnn.networks.lstm:LSTM", _GATED),
-    "lstm_coupled": _Entry("stockrnn.networks.lstm_coupled:CoupledLSTM", _GATED),
-    "lstm_peephole": _Entry("stockrnn.networks.lstm_peephole:PeepholeLSTM", (*_GATED, "peepholes")),
-    "minimal_lstm": _Entry("stockrnn.networks.minimal_lstm:MinimalLSTM", ("forget_bias",)),
-    "rnn": _Entry("stockrnn.networks.rnn:RNN", ("recurrent_initializer", "activation")),
+CELLS: Mapping[str, tuple[str, ...]] = {
+    "gru": ("recurrent_initializer",),
+    "lstm": _GATED,
+    "lstm_coupled": _GATED,
+    "lstm_peephole": (*_GATED, "peepholes"),
+    "minimal_lstm": ("forget_bias",),
+    "rnn": ("recurrent_initializer", "activation"),
 }
-"""Name in a spec -> module and class, resolved late: to know the names takes no Keras; and which options it has."""
+"""Name in a spec, and of the module here that defines `CELL` -> the `CellOptions` that it has."""
 
 _OF_ALL = ("truncate_after",)
 
@@ -55,7 +49,7 @@ def cell_names() -> tuple[str, ...]:
 
 def cell_options(name: str) -> tuple[str, ...]:
     """Return the names of the `CellOptions` that a cell has."""
-    return (*CELLS[name].options, *_OF_ALL)
+    return (*CELLS[name], *_OF_ALL)
 
 
 def load_cell(name: str) -> type[Cell]:
@@ -66,5 +60,7 @@ def load_cell(name: str) -> type[Cell]:
     KeyError
         There is no such cell.
     """
-    cell: type[Cell] = resolve_name(CELLS[name].address)
+    if name not in CELLS:
+        raise KeyError(name)
+    cell: type[Cell] = import_module(f"stockrnn.networks.{name}").CELL
     return cell

@@ -49,3 +49,6 @@ class GRU(Recurrent):
         update, reset = tf.sigmoid(update), tf.sigmoid(reset)
         candidate = tf.tanh(candidate + reset * remembered)
         return (update * state[0] + (1 - update) * candidate,)
+
+
+CELL = GRU

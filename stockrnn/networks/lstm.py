@@ -43,6 +43,9 @@ class LSTM(Recurrent):
         self.bias.assign(np.repeat([0.0, bias, 0.0, 0.0], self.units))
 
 
+CELL = LSTM
+
+
 def _advance(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the next cell state, the output, and the gates after their activation."""
     i, f, g, o = tf.split(gates, 4, axis=-1)

@@ -35,3 +35,6 @@ class CoupledLSTM(Recurrent):
         self.reset_kernels(seeds)
         bias = FORGET_BIAS if self.options.forget_bias is None else self.options.forget_bias
         self.bias.assign(np.repeat([-bias, 0.0, 0.0], self.units))
+
+
+CELL = CoupledLSTM

@@ -56,5 +56,8 @@ class PeepholeLSTM(LSTM):
         self.peephole_kernel.assign(np.zeros(self.peephole_kernel.shape))
 
 
+CELL = PeepholeLSTM
+
+
 def _look(gate: Tensor, cell: Tensor, peephole: Tensor | None) -> Tensor:
     return gate if peephole is None else gate + peephole * cell

@@ -61,6 +61,9 @@ class MinimalLSTM(Recurrent):
         self.bias.assign(np.repeat([bias, 0.0, 0.0], self.units))
 
 
+CELL = MinimalLSTM
+
+
 def _open(gates: Tensor) -> tuple[Tensor, Tensor]:
     """Return the share of the state that is kept, and the candidate for the rest."""
     f, i, candidate = tf.split(gates, 3, axis=-1)

@@ -19,3 +19,6 @@ class RNN(Recurrent):
     ) -> Sequence[Tensor]:
         """Say the equations: see `recurrence.Advance`."""
         return (keras.activations.get(self.options.activation or "tanh")(gates),)
+
+
+CELL = RNN

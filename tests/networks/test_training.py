@@ -66,7 +66,8 @@ def test_another_process_gives_the_same_weights_bit_for_bit(tmp_path):
         "from stockrnn.networks import fit_network, make_examples\n"
         "from stockrnn.types import Network\n"
         "stored = np.load('examples.npz')\n"
-        f"fitted = fit_network(Network.from_json({PRICE.to_json()!r}), make_examples(stored['x'], stored['y']), epochs=3, seed=7)\n"
+        f"network = Network.from_json({PRICE.to_json()!r})\n"
+        "fitted = fit_network(network, make_examples(stored['x'], stored['y']), epochs=3, seed=7)\n"
         "np.savez('weights.npz', *fitted.weights)\n"
     )
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
