@@ -9,6 +9,9 @@ from stockrnn.models.quantile import QuantileSpec
 from stockrnn.models.registry import get_spec, nightly_specs, read_specs
 from stockrnn.settings import SETTINGS_FILE, load_settings
 from stockrnn.types import Network
+from stockrnn.types.networks import CellOptions
+
+HOUSE = ["gru", "lstm_coupled", "lstm_peephole", "quantile", "rnn", "tutorial"]
 
 
 def write(text):
@@ -24,7 +27,35 @@ def test_without_a_file_the_defaults_are_the_designs():
     assert (settings.target, settings.spec, settings.seed) == ("open", "quantile", 0)
     assert nightly_specs(settings) == ("quantile", "tutorial")
     assert settings.missed_after_hours == 12
-    assert sorted(read_specs(settings)) == ["quantile", "tutorial"]
+    assert sorted(read_specs(settings)) == HOUSE
+
+
+def test_the_tutorials_other_networks_are_its_model_with_another_cell_and_no_night_works_on_them():
+    specs = read_specs(load_settings())
+    for name in ("rnn", "gru", "lstm_peephole", "lstm_coupled"):
+        assert specs[name] == PriceSpec(cell=name, nightly=False)
+
+
+def test_a_training_is_named_by_the_settings_it_had_before_there_were_remedies_unless_one_is_set():
+    assert get_spec(load_settings(), "tutorial").training_config() == {
+        "kind": "price", "lookback": 40, "train_sessions": 1258, "cell": "lstm", "layers": 4, "units": 45,
+        "dropout": 0.2, "epochs": 100, "batch_size": 32, "learning_rate": 0.001,
+    }  # fmt: skip
+    write("[specs.tutorial]\nclip_norm = 1\npenalty = {l2 = 0.1}\nforget_bias = 2\n")
+    told = get_spec(load_settings(), "tutorial").training_config()
+    assert (told["clip_norm"], told["penalty"], told["forget_bias"]) == (1.0, {"l1": 0.0, "l2": 0.1}, 2.0)
+
+
+def test_what_a_spec_of_any_recurrent_kind_says_of_its_cell_reaches_the_network():
+    write(
+        "[specs.quantile]\ncell = 'lstm_peephole'\npeepholes = ['forget']\n"
+        "[specs.rnn]\nactivation = 'relu'\nrecurrent_initializer = 'identity'\ntruncate_after = 10\n"
+    )
+    specs = read_specs(load_settings())
+    assert specs["quantile"].network.cell_options == CellOptions(peepholes=("forget",))
+    assert specs["rnn"].network.cell_options == CellOptions(
+        activation="relu", recurrent_initializer="identity", truncate_after=10
+    )
 
 
 def test_the_spec_tutorial_is_the_tutorials_model():
@@ -72,13 +103,11 @@ def test_the_environment_wins_over_the_file_and_an_argument_over_both(monkeypatc
 
 def test_a_nested_variable_changes_one_value_and_keeps_the_others(monkeypatch):
     monkeypatch.setenv("STOCKRNN_SPECS__TUTORIAL__EPOCHS", "5")
-    assert read_specs(load_settings()) == {"quantile": QuantileSpec(), "tutorial": PriceSpec(epochs=5)}
+    specs = read_specs(load_settings())
+    assert (specs["quantile"], specs["tutorial"]) == (QuantileSpec(), PriceSpec(epochs=5))
     write("[specs.tutorial]\nunits = 10\nepochs = 7\n[specs.deep]\nlayers = 6\n")
-    assert read_specs(load_settings()) == {
-        "quantile": QuantileSpec(),
-        "tutorial": PriceSpec(epochs=5, units=10),
-        "deep": PriceSpec(layers=6),
-    }
+    specs = read_specs(load_settings())
+    assert (specs["tutorial"], specs["deep"]) == (PriceSpec(epochs=5, units=10), PriceSpec(layers=6))
 
 
 @pytest.mark.parametrize("text", ["META, AAPL", "META AAPL", "meta,aapl,", "META,\n AAPL"])
@@ -110,7 +139,28 @@ def test_tickers_in_the_environment_are_separated_by_commas_or_spaces(monkeypatc
         ("specs.tutorial = 5", "specs.tutorial is 5; expected a table"),
         ('[specs.tutorial]\nkind = "quantile"', "specs.tutorial is of kind price; give .* another name"),
         ('[specs.mine]\nkind = "magic"', "no kind of model 'magic'; known: price, quantile"),
-        ('[specs.mine]\ncell = "magic"', "specs.mine.cell: .*no cell 'magic'; known: lstm"),
+        ('[specs.mine]\ncell = "magic"', "specs.mine.cell: .*no cell 'magic'; known: gru, lstm, .*minimal_lstm, rnn"),
+        ("[specs.gru]\nclip_norm = 0", "specs.gru.clip_norm: .*greater than 0"),
+        ("[specs.gru]\ntruncate_after = 0", "specs.gru.truncate_after: .*greater than or equal to 1"),
+        ("[specs.gru]\npenalty = {l1 = -1}", "specs.gru.penalty.l1: .*greater than or equal to 0"),
+        ("[specs.gru]\npenalty = {l3 = 1}", "specs.gru.penalty.l3: "),
+        ("[specs.gru]\npenalty = 0.1", "specs.gru.penalty: "),
+        ('[specs.rnn]\nactivation = "cosh"', "specs.rnn.activation: .*'tanh', 'relu', 'sigmoid' or 'linear'"),
+        (
+            '[specs.rnn]\nrecurrent_initializer = "zeros"',
+            "specs.rnn.recurrent_initializer: .*'orthogonal', 'glorot_uniform' or 'identity'",
+        ),
+        ('[specs.lstm_peephole]\npeepholes = ["cell"]', "peepholes.0: .*'input', 'forget' or 'output'"),
+        ("[specs.lstm_peephole]\npeepholes = []", "specs.lstm_peephole.peepholes: "),
+        (
+            '[specs.gru]\npeepholes = ["input"]',
+            "specs.gru: .*'gru' has no peepholes, only lstm_peephole has; 'gru' has recurrent_initializer, trunc",
+        ),
+        ("[specs.tutorial]\nactivation = 'relu'", "specs.tutorial: .*'lstm' has no activation, only rnn has"),
+        (
+            "[specs.quantile]\ncell = 'gru'\nforget_bias = 1",
+            "specs.quantile: .*'gru' has no forget_bias, only lstm, ",
+        ),
         ("[specs.quantile]\nmost_windows = 100", "specs.quantile.most_windows is called max_windows now"),
     ],
 )
@@ -153,7 +203,8 @@ def test_a_file_that_is_no_text_is_refused():
 def test_an_unknown_spec_is_refused_with_those_that_exist():
     write("[specs.small]\nunits = 8\n")
     with pytest.raises(
-        UnknownSpecError, match=r"no spec 'big'; known: quantile, small, tutorial; define it as \[specs\.big\]"
+        UnknownSpecError,
+        match=r"no spec 'big'; known: gru, .*, quantile, rnn, small, tutorial; define it as \[specs\.big\]",
     ):
         get_spec(load_settings(), "big")
 
