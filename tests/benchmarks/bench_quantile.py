@@ -15,8 +15,9 @@ from stockrnn.evaluation.econometrics import ewma_quantiles, gjr_garch_quantiles
 from stockrnn.evaluation.metrics import pinball_losses
 from stockrnn.evaluation.significance import pooled_diebold_mariano
 from stockrnn.models.features import make_targets
-from stockrnn.models.quantile import QuantileSpec, fit_quantile_model, make_windows_of
-from stockrnn.models.spec import QUANTILE_LEVELS as LEVELS
+from stockrnn.models.quantile import QUANTILE_LEVELS as LEVELS
+from stockrnn.models.quantile import QuantileSpec
+from stockrnn.models.quantile_examples import make_windows_of
 from stockrnn.sources.csv_file import read_price_file
 
 TICKERS = ("META", "AAPL", "MSFT", "DIA", "BRK-B")
@@ -39,12 +40,10 @@ def files(shared_data):
 @pytest.fixture(scope="module")
 def model(files):
     began = time.perf_counter()
-    fitted = fit_quantile_model(
-        SPEC, {ticker: bars.loc[:CUTOFF] for ticker, bars in files.items()}, target="close", seed=0
-    )
+    fitted = SPEC.fit({ticker: bars.loc[:CUTOFF] for ticker, bars in files.items()}, target="close", seed=0)
     epochs = [len(losses) for losses in fitted.losses]
     seconds = time.perf_counter() - began
-    print(f"\ntraining on {fitted.windows} windows, one thread: {seconds:.0f} s, epochs {epochs}, {fitted.line}")
+    print(f"\ntraining on {fitted.windows} windows, one thread: {seconds:.0f} s, epochs {epochs}, {fitted.median}")
     return fitted
 
 
@@ -53,7 +52,7 @@ def tested(files, model):
     """Return one row per forecast: the actual log return, and the quantiles of the model and of econometrics."""
     tables = []
     for ticker, bars in files.items():
-        inputs = make_windows_of(bars, SPEC, target="close")
+        inputs = make_windows_of(bars, lookback=SPEC.lookback, target="close")
         answers = make_targets(bars, inputs, target="close")
         rows = pd.DataFrame({"actual": answers * inputs.scale, "unit": inputs.scale}, index=inputs.sessions)
         rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("lstm"))

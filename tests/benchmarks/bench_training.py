@@ -12,9 +12,11 @@ import pytest
 
 from stockrnn.models.price import PriceSpec
 from stockrnn.models.windows import make_windows
-from stockrnn.networks import fit_network, make_examples
+from stockrnn.networks import cell_names, fit_network, make_examples
 
 EPOCHS = 100
+KERAS = ("gru", "lstm", "rnn")
+"""Cells that Keras has, too."""
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +35,9 @@ def prices(tmp_path_factory) -> Path:
     return path
 
 
-def _train(how, prices, *, seed=0):
+def _train(how, prices, *, epochs=EPOCHS, seed=0, cell="lstm"):
     script = Path(__file__).with_name("train_once.py")
-    words = [sys.executable, str(script), how, str(prices), str(EPOCHS), str(seed)]
+    words = [sys.executable, str(script), how, str(prices), str(epochs), str(seed), cell]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -55,6 +57,16 @@ def test_the_spec_over_five_seeds(prices):
     for seed in range(5):
         ours = _train("ours", prices, seed=seed)
         print(f"{seed:4}{ours['first_loss']:12.4f}{ours['last_loss']:11.4f}{ours['rmse']:8.4f}")
+
+
+def test_an_epoch_of_each_cell_beside_keras_own_layer(prices):
+    print("\nthe tutorial's shape, each cell in a process of its own; the median of later epochs")
+    print(f"{'cell':16}{'seconds an epoch':>18}{'Keras':>10}{'ratio':>10}{'first epoch':>14}")
+    for cell in cell_names():
+        ours = _train("ours", prices, epochs=8, cell=cell)
+        keras = _train("keras", prices, epochs=8, cell=cell)["epoch_seconds"] if cell in KERAS else float("nan")
+        seconds, first = ours["epoch_seconds"], ours["first_epoch_seconds"]
+        print(f"{cell:16}{seconds:18.2f}{keras:10.2f}{keras / seconds:10.2f}{first:14.2f}")
 
 
 def test_twenty_tickers_in_one_process():

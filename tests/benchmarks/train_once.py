@@ -1,4 +1,4 @@
-"""Train the tutorial's network once, in a process of its own: `train_once.py ours|keras PRICES.npy EPOCHS SEED`.
+"""Train the tutorial's network once, in a process of its own: `train_once.py ours|keras PRICES.npy EPOCHS SEED CELL`.
 
 Prints JSON: seconds in all (imports and compilation counted), seconds of the first and of a later epoch, first and
 last loss, and the RMSE on the last 21 values, each forecast from the 40 before it. `keras` is the tutorial's recipe
@@ -11,9 +11,10 @@ import time
 
 STARTED = time.perf_counter()
 HOLDOUT, LOOKBACK = 21, 40
+KERAS = {"gru": "GRU", "lstm": "LSTM", "rnn": "SimpleRNN"}
 
 
-def train_keras(training, epochs, seed):
+def train_keras(training, epochs, seed, cell):
     import os
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -26,7 +27,7 @@ def train_keras(training, epochs, seed):
     x = np.stack([scaled[i - LOOKBACK : i] for i in range(LOOKBACK, len(scaled))])[:, :, np.newaxis]
     model = keras.Sequential([keras.Input((LOOKBACK, 1))])
     for more in (True, True, True, False):
-        model.add(keras.layers.LSTM(45, return_sequences=more))
+        model.add(getattr(keras.layers, KERAS[cell])(45, return_sequences=more))
         model.add(keras.layers.Dropout(0.2))
     model.add(keras.layers.Dense(1))
     model.compile(optimizer="adam", loss="mean_squared_error")
@@ -41,12 +42,18 @@ def train_keras(training, epochs, seed):
     return predict, history.history["loss"], [began, *ends]
 
 
-def train_ours(training, epochs, seed):
-    from stockrnn.models.price import PriceSpec, fit_prices
+def train_ours(training, epochs, seed, cell):
+    import pandas as pd
+
+    from stockrnn.models.price import PriceSpec
 
     ends = []
-    fitted = fit_prices(
-        PriceSpec(epochs=epochs), training, seed=seed, on_epoch=lambda _epoch, _loss: ends.append(time.perf_counter())
+    sessions = pd.bdate_range("2015-01-01", periods=len(training), name="session")
+    fitted = PriceSpec(epochs=epochs, cell=cell).fit(
+        {"FB": pd.DataFrame({"open": training}, index=sessions)},
+        target="open",
+        seed=seed,
+        on_epoch=lambda _epoch, _loss: ends.append(time.perf_counter()),
     )
     return fitted.predict, fitted.losses, ends
 
@@ -54,10 +61,10 @@ def train_ours(training, epochs, seed):
 def main():
     import numpy as np
 
-    how, path, epochs, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    how, path, epochs, seed, cell = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
     values = np.load(path)
     train = {"ours": train_ours, "keras": train_keras}[how]
-    predict, losses, ends = train(values[:-HOLDOUT], epochs, seed)
+    predict, losses, ends = train(values[:-HOLDOUT], epochs, seed, cell)
     total = time.perf_counter() - STARTED
     tail = values[-HOLDOUT - LOOKBACK :]
     windows = np.stack([tail[i - LOOKBACK : i] for i in range(LOOKBACK, len(tail))])[:, :, np.newaxis]
