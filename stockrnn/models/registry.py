@@ -18,6 +18,7 @@ from stockrnn.settings import Settings, describe_problems
 from stockrnn.types import MAX_EPOCHS, Model, Target
 
 KINDS: dict[str, str] = {
+    "echo_state": "stockrnn.models.echo_state:EchoStateSpec",
     "price": "stockrnn.models.price:PriceSpec",
     "quantile": "stockrnn.models.quantile:QuantileSpec",
 }
