@@ -78,7 +78,7 @@ class EchoStateSpec(ScaledPriceSpec):
 
     kind: Literal["echo_state"] = "echo_state"
     units: _Units = 200
-    spectral_radius: float = Field(default=0.9, ge=0, le=10)
+    spectral_radius: float = Field(default=0.5, ge=0, le=10)
     leak: _Leak = 0.5
     input_scale: float = Field(default=0.5, gt=0, le=100)
     sparsity: float = Field(default=0.9, ge=0, lt=1)

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 from sklearn.linear_model import Ridge
+from threadpoolctl import threadpool_limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +34,9 @@ class Readout:
             What is added to the sum of squared errors per squared weight.
         """
         # states are close to collinear: the normal equations would square that
-        fitted = Ridge(alpha=ridge, solver="svd").fit(np.column_stack([last_values, states]), y)
+        regression = Ridge(alpha=ridge, solver="svd")
+        with threadpool_limits(limits=1, user_api="blas"):  # the last bits depend on how many threads there are
+            fitted = regression.fit(np.column_stack([last_values, states]), y)
         return cls(
             intercept=float(fitted.intercept_),
             value_weight=float(fitted.coef_[0]),

@@ -14,6 +14,7 @@ from typing import Self
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from stockrnn.types import Weights
 
@@ -132,7 +133,8 @@ def measure_spectral_radius(places: np.ndarray, values: np.ndarray, *, units: in
     """Return the largest absolute eigenvalue of the matrix (units, units) with these values at these places."""
     dense = np.zeros(units * units)
     dense[places] = values
-    return float(np.abs(np.linalg.eigvals(dense.reshape(units, units))).max())
+    with threadpool_limits(limits=1, user_api="blas"):  # the last bits depend on how many threads there are
+        return float(np.abs(np.linalg.eigvals(dense.reshape(units, units))).max())
 
 
 def _draw_recurrent(units: int, sparsity: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
