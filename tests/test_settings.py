@@ -109,7 +109,7 @@ def test_tickers_in_the_environment_are_separated_by_commas_or_spaces(monkeypatc
         ('target = "volume"', "target: .*'adj_close'"),
         ("specs.tutorial = 5", "specs.tutorial is 5; expected a table"),
         ('[specs.tutorial]\nkind = "quantile"', "specs.tutorial is of kind price; give .* another name"),
-        ('[specs.mine]\nkind = "magic"', "no kind of model 'magic'; known: price, quantile"),
+        ('[specs.mine]\nkind = "magic"', "no kind of model 'magic'; known: echo_state, price, quantile"),
         ('[specs.mine]\ncell = "magic"', "specs.mine.cell: .*no cell 'magic'; known: lstm"),
         ("[specs.quantile]\nmost_windows = 100", "specs.quantile.most_windows is called max_windows now"),
     ],

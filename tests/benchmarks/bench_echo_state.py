@@ -18,8 +18,9 @@ PUBLISHED = 3e-4
 
 UNITS, WASHOUT, TRAINING = 400, 1000, 3000
 STARTS, GAP, SYNC, AHEAD = 100, 20, 300, 84  # start points, steps between them, actual steps before each, then free
-SETTINGS = {"spectral_radius": 1.2, "leak": 0.5, "input_scale": 1.0, "sparsity": 0.98}  # the best of 18 tried
-RIDGE = 1e-14
+# The best median of 36 tried with other seeds, 10 to 17; its worst there: 2.0e-4.
+SETTINGS = {"spectral_radius": 1.2, "leak": 0.5, "input_scale": 1.0, "sparsity": 0.98}
+RIDGE = 1e-13
 
 TUTORIAL = Path(__file__).parents[3] / "shared" / "data" / "tutorial"
 

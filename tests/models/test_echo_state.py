@@ -1,5 +1,6 @@
 """An echo state network per ticker: what it learns, what it forecasts from, and what is stored of it."""
 
+import pickle
 import subprocess
 import sys
 
@@ -131,6 +132,13 @@ def test_a_model_from_the_store_forecasts_the_same_to_the_last_bit():
     assert same(model, again)
     assert again.to_config() == model.to_config()
     assert (again.windows, again.loss, again.epoch_losses) == (model.windows, model.loss, (model.loss,))
+
+
+def test_a_model_from_another_process_forecasts_the_same_to_the_last_bit():
+    model = fit()
+    again = pickle.loads(pickle.dumps(model))  # noqa: S301  # our own
+    said = [each.forecast_next(BARS, target="open", days_ahead=1) for each in (model, again)]
+    assert said[0] == said[1]
 
 
 def test_a_warm_training_keeps_the_reservoir_and_the_scaler_and_fits_the_readout_anew():
