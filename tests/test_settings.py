@@ -11,7 +11,7 @@ from stockrnn.settings import SETTINGS_FILE, load_settings
 from stockrnn.types import Network
 from stockrnn.types.networks import CellOptions
 
-HOUSE = ["gru", "lstm_coupled", "lstm_peephole", "quantile", "rnn", "tutorial"]
+HOUSE = ["echo_state", "gru", "lstm_coupled", "lstm_peephole", "quantile", "rnn", "tutorial"]
 
 
 def write(text):
@@ -138,8 +138,12 @@ def test_tickers_in_the_environment_are_separated_by_commas_or_spaces(monkeypatc
         ('target = "volume"', "target: .*'adj_close'"),
         ("specs.tutorial = 5", "specs.tutorial is 5; expected a table"),
         ('[specs.tutorial]\nkind = "quantile"', "specs.tutorial is of kind price; give .* another name"),
-        ('[specs.mine]\nkind = "magic"', "no kind of model 'magic'; known: price, quantile"),
+        ('[specs.mine]\nkind = "magic"', "no kind of model 'magic'; known: echo_state, price, quantile"),
         ('[specs.mine]\ncell = "magic"', "specs.mine.cell: .*no cell 'magic'; known: gru, lstm, .*minimal_lstm, rnn"),
+        (
+            "[specs.echo_state]\nspectral_radius = -0.5",
+            "specs.echo_state.spectral_radius: .*greater than or equal to 0",
+        ),
         ("[specs.gru]\nclip_norm = 0", "specs.gru.clip_norm: .*greater than 0"),
         ("[specs.gru]\ntruncate_after = 0", "specs.gru.truncate_after: .*greater than or equal to 1"),
         ("[specs.gru]\npenalty = {l1 = -1}", "specs.gru.penalty.l1: .*greater than or equal to 0"),
@@ -202,10 +206,8 @@ def test_a_file_that_is_no_text_is_refused():
 
 def test_an_unknown_spec_is_refused_with_those_that_exist():
     write("[specs.small]\nunits = 8\n")
-    with pytest.raises(
-        UnknownSpecError,
-        match=r"no spec 'big'; known: gru, .*, quantile, rnn, small, tutorial; define it as \[specs\.big\]",
-    ):
+    said = r"no spec 'big'; known: echo_state, gru, .*, rnn, small, tutorial; define it as \[specs\.big\]"
+    with pytest.raises(UnknownSpecError, match=said):
         get_spec(load_settings(), "big")
 
 

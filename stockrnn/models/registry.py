@@ -18,19 +18,20 @@ from stockrnn.settings import Settings, describe_problems
 from stockrnn.types import MAX_EPOCHS, Model, Target
 
 KINDS: dict[str, str] = {
+    "echo_state": "stockrnn.models.echo_state:EchoStateSpec",
     "price": "stockrnn.models.price:PriceSpec",
     "quantile": "stockrnn.models.quantile:QuantileSpec",
 }
 """Kind to the class of its specs, imported when a spec of it is read."""
 
-_BY_NAME = {"kind": "price", "nightly": False}
 HOUSE_SPECS: Mapping[str, Mapping[str, object]] = {
     "quantile": {"kind": "quantile"},
     "tutorial": {"kind": "price"},
-    "rnn": {**_BY_NAME, "cell": "rnn"},
-    "gru": {**_BY_NAME, "cell": "gru"},
-    "lstm_peephole": {**_BY_NAME, "cell": "lstm_peephole"},
-    "lstm_coupled": {**_BY_NAME, "cell": "lstm_coupled"},
+    "rnn": {"kind": "price", "cell": "rnn", "nightly": False},
+    "gru": {"kind": "price", "cell": "gru", "nightly": False},
+    "lstm_peephole": {"kind": "price", "cell": "lstm_peephole", "nightly": False},
+    "lstm_coupled": {"kind": "price", "cell": "lstm_coupled", "nightly": False},
+    "echo_state": {"kind": "echo_state", "nightly": False},
 }
 """Specs that are always there; the settings may change everything of them but their kind."""
 

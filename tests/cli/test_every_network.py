@@ -22,6 +22,7 @@ SMALL = {"lookback": 5, "layers": 2, "units": 6, "epochs": 3, "batch_size": 64, 
 COMMON = {"train_sessions": 200, "every": "night", "mode": "warm", "max_age": "week", "margin": 1000.0}
 SPECS = {cell: {"kind": "price", "cell": cell, **SMALL, **COMMON} for cell in cell_names()}
 SPECS["lstm_peephole"] |= {"peepholes": ["forget"], "clip_norm": 1.0, "penalty": {"l2": 1e-4}, "truncate_after": 3}
+SPECS["echo_state"] = {"kind": "echo_state", "units": 50, "lookback": 5, **COMMON}
 SPECS["quantile"] = {
     "kind": "quantile",
     "cell": "gru",

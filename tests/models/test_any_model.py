@@ -18,6 +18,7 @@ from scenario import SMALL, SMALL_QUANTILE
 from stockrnn.errors import DamagedModelError
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models import registry
+from stockrnn.models.echo_state import EchoStateSpec
 from stockrnn.models.median_regression import MedianRegression
 from stockrnn.models.price import PriceModel
 from stockrnn.models.quantile import QuantileModel
@@ -34,7 +35,7 @@ BARS = simulate_bars(
     "SIM-FAT", load_calendar("XNYS", through_year=2021).sessions(date(2012, 1, 3), date(2015, 12, 31))
 )
 ERRORS = pd.DataFrame(columns=["actual", "predicted", "last_close", "volatility"], dtype="float64")
-SPECS = {"price": SMALL, "quantile": SMALL_QUANTILE}
+SPECS = {"price": SMALL, "quantile": SMALL_QUANTILE, "echo_state": EchoStateSpec(lookback=5, units=6, sparsity=0.5)}
 
 
 def _make_weights(network):
@@ -46,6 +47,8 @@ def _make_weights(network):
 
 
 def _make_forecaster(spec):
+    if spec.kind == "echo_state":
+        return spec.fit({"SIM-FAT": BARS}, target="open", seed=0)
     network, common = spec.network, {"windows": 100}
     if spec.kind == "price":
         return PriceModel(
@@ -162,7 +165,7 @@ def test_weights_changed_anywhere_forecast_or_are_said_to_be_damaged_though_thei
         "none": lambda _: [],
         "another kind": lambda weights: [weights[0].astype("complex64"), *weights[1:]],
         "texts": lambda weights: [weights[0].astype("U8"), *weights[1:]],
-        "no numbers": lambda weights: [np.full_like(array, np.nan) for array in weights],
+        "no numbers": lambda weights: [array * np.nan for array in weights],
     }.values(),
     ids=lambda change: None,
 )
@@ -188,9 +191,11 @@ def test_a_network_far_larger_than_its_weights_is_not_built(trained, huge):
 
 
 def test_a_number_beyond_all_prices_is_damage_and_no_warning(trained):
-    numbers = {"price": ("scaler", "data_max"), "quantile": ("median", "intercept")}
+    scaler = ("scaler", "data_max")
+    numbers = {"price": scaler, "echo_state": scaler, "quantile": ("median", "intercept")}
     for value in (1e10, 1e300):
         config = _changed(trained.config, numbers[trained.config["kind"]], value)
         registry._restore.cache_clear()
         computed = _forecasts(replace(trained, config=config))
-        assert computed == (trained.config["kind"] == "price")  # any price can be stored; the trial refuses bad ones
+        # any price can be stored; the trial refuses bad ones
+        assert computed == (trained.config["kind"] != "quantile")
