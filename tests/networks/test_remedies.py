@@ -12,7 +12,7 @@ from stockrnn.networks.tensorflow import keras, tf
 from stockrnn.types import Network
 from stockrnn.types.networks import CellOptions, Penalty
 
-NETWORK = Network(lookback=6, layers=2, units=5, dropout=0.0, batch_size=8, learning_rate=0.01)
+NETWORK = Network(lookback=6, layers=1, units=5, dropout=0.0, batch_size=8, learning_rate=0.01)
 RNG = np.random.default_rng(0)
 EXAMPLES = make_examples(RNG.normal(size=(8, 6, 1)), 10 * RNG.normal(size=8))
 _KEPT = 1 - 0.9  # Adam's first moment after one step is the gradient times this
@@ -39,6 +39,7 @@ def test_a_clipped_gradient_is_as_long_as_the_norm_allows_and_points_where_it_di
         np.testing.assert_allclose(one, other / 4, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.exhaustive
 def test_a_gradient_within_the_norm_is_left_as_it_is():
     free = applied_gradients(NETWORK)
     within = applied_gradients(replace(NETWORK, clip_norm=2 * global_norm(free)))
@@ -72,6 +73,7 @@ def test_a_penalty_pulls_the_kernels_and_nothing_else_towards_zero():
         np.testing.assert_allclose(one - other, wanted, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.exhaustive
 def test_the_loss_that_is_reported_is_that_of_the_forecasts_without_the_penalty():
     free, pulled = (
         fit_network(replace(NETWORK, penalty=penalty), EXAMPLES, epochs=1, seed=0).losses
