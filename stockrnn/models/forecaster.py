@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from stockrnn.types import Target, Weights
+from stockrnn.networks import Examples
+from stockrnn.types import Network, Target, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,23 @@ class Prediction:
     window_sha256: str
     intervals: dict[str, float] = field(default_factory=dict)
     quantiles: dict[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NetworkView:
+    """A recurrent network of a fitted model, and what it can be shown.
+
+    Attributes
+    ----------
+    weights
+        Of several networks, those of the first one.
+    examples
+        The windows of one ticker with the values that came after them, oldest first.
+    """
+
+    network: Network
+    weights: Weights
+    examples: Examples
 
 
 class Forecaster(Protocol):

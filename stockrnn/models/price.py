@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from stockrnn import networks
-from stockrnn.models.forecaster import Forecaster
+from stockrnn.models.forecaster import Forecaster, NetworkView
 from stockrnn.models.recurrent import RecurrentSpec
 from stockrnn.models.scaled_prices import ScaledPriceModel, ScaledPriceSpec, make_scaled_windows, read_scaling
 from stockrnn.progress import OnEpoch
@@ -82,6 +82,13 @@ class PriceSpec(ScaledPriceSpec, RecurrentSpec):
             windows=len(scaled.windows.y),
             losses=fitted.losses,
         )
+
+    def view_network(self, model: Forecaster, bars: pd.DataFrame, *, target: Target) -> NetworkView:
+        """Return the network with the scaled windows of these bars; see `Spec.view_network`."""
+        fitted = cast("PriceModel", model)
+        scaled = make_scaled_windows({"": bars}, target=target, lookback=fitted.lookback, parent=fitted)
+        examples = networks.make_examples(scaled.windows.x, scaled.windows.y)
+        return NetworkView(network=fitted.network, weights=fitted.weights, examples=examples)
 
     @classmethod
     def restore(cls, config: Mapping[str, Any], weights: Weights, *, windows: int, loss: float) -> PriceModel:

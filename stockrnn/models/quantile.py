@@ -15,9 +15,9 @@ from stockrnn import networks
 from stockrnn.errors import HoldoutError
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.models.features import CONTEXT, INPUTS, WARM_UP, Inputs, make_inputs
-from stockrnn.models.forecaster import Forecaster, Prediction
+from stockrnn.models.forecaster import Forecaster, NetworkView, Prediction
 from stockrnn.models.median_regression import MedianRegression
-from stockrnn.models.quantile_examples import gather_examples, last_return
+from stockrnn.models.quantile_examples import gather_examples, last_return, make_examples_of
 from stockrnn.models.recurrent import RecurrentSpec
 from stockrnn.progress import OnEpoch
 from stockrnn.types import BAR_COLUMNS, INTERVAL_COLUMNS, Epochs, Network, Sessions, Target, Weights
@@ -218,6 +218,12 @@ class QuantileSpec(RecurrentSpec):
             windows=len(training.y),
             losses=tuple(network.losses for network in fitted),
         )
+
+    def view_network(self, model: Forecaster, bars: pd.DataFrame, *, target: Target) -> NetworkView:
+        """Return the first network with the windows of these bars; see `Spec.view_network`."""
+        fitted = cast("QuantileModel", model)
+        examples = make_examples_of(bars, fitted.median, lookback=fitted.network.lookback, target=target)
+        return NetworkView(network=fitted.network, weights=fitted.members[0], examples=examples)
 
     @classmethod
     def join(cls, members: Sequence[Forecaster]) -> QuantileModel:

@@ -8,7 +8,7 @@ import pandas as pd
 from stockrnn.errors import HoldoutError
 from stockrnn.models.features import Inputs, make_inputs, make_targets
 from stockrnn.models.median_regression import MedianRegression
-from stockrnn.networks import Examples
+from stockrnn.networks import Examples, make_examples
 from stockrnn.types import Target
 
 _MIN_DAYS = 1.0
@@ -63,6 +63,16 @@ def gather_examples(
         Examples(x=x[rows], context=context[rows], y=rest[rows]) for rows in (~held_back, held_back)
     )
     return median, training, validation
+
+
+def make_examples_of(bars: pd.DataFrame, median: MedianRegression, *, lookback: int, target: Target) -> Examples:
+    """Return the windows of one ticker that have a value after them, and what the regression leaves of it."""
+    inputs = make_windows_of(bars, lookback=lookback, target=target)
+    targets = make_targets(bars, inputs, target=target)
+    rows = np.flatnonzero(np.isfinite(targets))
+    x = inputs.x[rows]
+    rest = targets[rows] - median.predict(last_return(x))
+    return make_examples(x, rest, context=inputs.context[rows])
 
 
 def last_return(x: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from stockrnn.errors import UsageError
-from stockrnn.models.forecaster import Forecaster
+from stockrnn.models.forecaster import Forecaster, NetworkView
 from stockrnn.progress import OnEpoch
 from stockrnn.types import Sessions, Target, Weights
 from stockrnn.types.networks import Lookback
@@ -124,6 +124,10 @@ class Spec(BaseModel, ABC):
         ------
         HoldoutError, TrainingError
         """
+
+    def view_network(self, model: Forecaster, bars: pd.DataFrame, *, target: Target) -> NetworkView | None:  # noqa: ARG002  # of kinds that have one
+        """Return the recurrent network of a fitted model, with the windows of these bars; None where it has none."""
+        return None
 
     @classmethod
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from stockrnn.networks.cells import cell_names, cell_options
 from stockrnn.networks.examples import Examples, make_examples
+from stockrnn.networks.gradients import make_fresh_weights, measure_norms, measure_reach
 from stockrnn.networks.training import (
     FittedNetwork,
     OnEpoch,
@@ -21,6 +22,9 @@ __all__ = [
     "cell_options",
     "fit_network",
     "make_examples",
+    "make_fresh_weights",
+    "measure_norms",
+    "measure_reach",
     "predict_network",
     "require_weights",
     "versions",
