@@ -22,6 +22,7 @@ from yahoo_server import FakeYahoo
 
 from stockrnn.market.calendars import load_calendar
 from stockrnn.models.registry import read_specs
+from stockrnn.networks import cell_names
 from stockrnn.settings import Settings
 from stockrnn.sources.registry import choose_source
 from stockrnn.sources.simulated import simulate_bars
@@ -29,6 +30,7 @@ from stockrnn.types import parse_day
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+MAP = (ROOT / "stockrnn" / "README.md").read_text()
 TABLES = (
     "instruments", "prices", "price_revisions", "price_issues", "models", "promotions", "forecasts",
     "backtests", "backtest_forecasts", "backtest_metrics",
@@ -52,8 +54,8 @@ QUICK = {
 pytestmark = pytest.mark.slow
 
 
-def _blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def _blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 LASTING = ["stockrnn server", "stockrnn serve"]  # they go on until they are stopped
@@ -250,12 +252,22 @@ def test_the_sql_of_the_readme_answers(newcomer):
     assert {row[0] for row in rows} >= {"META", "SIM-WALK", "SIM-SIGNAL", "SIM-FAT"}
 
 
-def test_the_settings_shown_are_the_defaults():
-    (block,) = _blocks("toml")
+@pytest.mark.parametrize("text", [README, MAP], ids=["README", "map"])
+def test_the_settings_shown_are_the_defaults(text):
+    (block,) = _blocks("toml", text)
     shown = Settings(**tomllib.loads(block))
     assert shown.model_copy(update={"specs": {}, "source": ()}) == Settings()
     assert choose_source(shown) == choose_source(Settings())
     assert read_specs(shown) == read_specs(Settings())
+
+
+def test_the_settings_of_the_networks_make_specs():
+    text = (ROOT / "stockrnn" / "networks" / "README.md").read_text()
+    (block,) = _blocks("toml", text)
+    specs = read_specs(Settings(**tomllib.loads(block)))
+    assert (specs["gru"].nightly, specs["peeping"].peepholes) == (True, ("input", "forget"))
+    assert {spec.cell for spec in specs.values() if hasattr(spec, "cell")} < set(cell_names())
+    assert all(f"`{name}`" in text for name in (*cell_names(), *read_specs(Settings())))
 
 
 def test_the_tables_and_views_named_are_those_of_the_database(newcomer):
