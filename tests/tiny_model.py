@@ -43,6 +43,10 @@ class TinyModel:
     loss: float
 
     @property
+    def parameters(self):
+        return 1
+
+    @property
     def epoch_losses(self):
         return (self.loss,)
 

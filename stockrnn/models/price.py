@@ -41,6 +41,11 @@ class PriceModel:
     losses: tuple[float, ...]
 
     @property
+    def parameters(self) -> int:
+        """How many numbers the network learned."""
+        return sum(array.size for array in self.weights)
+
+    @property
     def loss(self) -> float:
         """The mean squared error of the last epoch."""
         return self.losses[-1]

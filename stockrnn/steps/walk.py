@@ -176,6 +176,8 @@ def _make_walk(job: Job, span: Span, name: str, folds: Sequence[Backtest]) -> Ba
         training_sessions=first.training_sessions,
         windows=first.windows,
         losses=[fold.losses[-1] for fold in folds],
+        parameters=first.parameters,
+        train_seconds=sum(fold.train_seconds for fold in folds),
         created_at=max(fold.created_at for fold in folds),
         forecasts=forecasts,
         metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target, others=others),
