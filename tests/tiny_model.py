@@ -19,6 +19,8 @@ from stockrnn.types.hashing import hash_values
 ENTRY = "tiny_model:TinySpec"
 """What the registry of kinds knows it by; in processes of their own `tiny/sitecustomize.py` enters it."""
 
+PLAIN_ENTRY = "tiny_model:PlainSpec"
+
 FOLDERS = (Path(__file__).parent / "tiny", Path(__file__).parent)
 """What has to be on the PYTHONPATH of a process that shall know it."""
 
@@ -41,6 +43,10 @@ class TinyModel:
     lookback: int
     windows: int
     loss: float
+
+    @property
+    def parameters(self):
+        return 1
 
     @property
     def epoch_losses(self):
@@ -105,3 +111,10 @@ class TinySpec(Spec):
     def restore(cls, config, weights, *, windows, loss):
         ((drift,),) = weights
         return TinyModel(float(drift), config["lookback"], windows, loss)
+
+
+class PlainSpec(TinySpec):
+    """The same, but for a caller that would change its epochs: it has none to change."""
+
+    kind: Literal["plain"] = "plain"
+    with_epochs = Spec.with_epochs

@@ -49,6 +49,8 @@ select
     backtests.verdict,
     backtests.folds,
     backtests.epochs,
+    backtests.parameters,
+    backtests.train_seconds,
     backtests.seed,
     backtests.trained_from,
     backtests.cutoff,

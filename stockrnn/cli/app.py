@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from stockrnn import __version__
-from stockrnn.cli import database, gradients, ledger, look, models, prices, run, serve
+from stockrnn.cli import backtest, database, gradients, ledger, look, models, prices, run, serve
 from stockrnn.cli.output import start_logging
 from stockrnn.cli.unexpected import explain_unexpected
 from stockrnn.errors import StockrnnError
@@ -46,7 +46,7 @@ app.add_typer(prices.app, name="prices")
 app.command()(run.retrain)
 app.add_typer(models.app, name="models")
 app.command()(run.forecast)
-app.command()(run.backtest)
+app.command()(backtest.backtest)
 app.command()(gradients.gradients)
 app.command()(ledger.score)
 app.command()(run.report)

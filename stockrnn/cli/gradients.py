@@ -38,8 +38,7 @@ def gradients(
     from stockrnn.steps.gradients import study_gradients, write_picture
     from stockrnn.training.trainer import open_trainer
 
-    names: list[str | None] = [*dict.fromkeys(spec)] if spec else [None]
-    jobs = [make_jobs([ticker], spec=name, as_of=as_of, epochs=epochs)[0] for name in names]
+    jobs = make_jobs([ticker], specs=spec or [None], as_of=as_of, epochs=epochs)
     with showing_progress(), open_trainer(jobs[0].settings) as trainer:
         studied = study_gradients(jobs, trainer)
     rows = list(_rows(studied))

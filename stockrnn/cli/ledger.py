@@ -13,7 +13,7 @@ def score(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpti
     """Score the forecasts whose session has settled, once more where prices were revised, and note missed nights."""
     from stockrnn.steps.score import score_forecasts
 
-    jobs = make_jobs(ticker, spec=spec, as_of=as_of)
+    jobs = make_jobs(ticker, specs=[spec], as_of=as_of)
     with naming_failures() as failed:
         for job in jobs:
             try:

@@ -1,6 +1,6 @@
 """Options that several commands share, and how their texts become values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -21,6 +21,12 @@ TickersOption: TypeAlias = Annotated[
 ]
 SpecOption: TypeAlias = Annotated[
     str | None, typer.Option("--spec", metavar="S", help="A model configuration; default: that of the settings.")
+]
+SpecsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--spec", metavar="S", help="A model configuration, or several to compare; default: that of the settings."
+    ),
 ]
 AsOfOption: TypeAlias = Annotated[
     str | None,
@@ -80,35 +86,50 @@ def make_run(
     from stockrnn.steps.moment import start_run
     from stockrnn.store.migrate import open_store
 
-    settings = _load_settings(None, epochs=None)
+    settings, _ = _load_settings([None], epochs=None)
     moment, engine = read_as_of(as_of, simulated=simulated), open_store(settings, create=create)
     return start_run(settings, engine, as_of=moment, now=datetime.now(UTC), simulated=simulated)
 
 
-def _load_settings(spec: str | None, *, epochs: int | None) -> "Settings":
-    from stockrnn.models.registry import with_epochs
+def _load_settings(specs: Sequence[str | None], *, epochs: int | None) -> "tuple[Settings, list[str]]":
+    """Return the settings in which the specs train `epochs`, and the names of the specs, each once.
+
+    Of several specs those that are not trained in epochs are left as they are.
+    """
+    from stockrnn.models.registry import get_spec, with_epochs
     from stockrnn.settings import load_settings
 
     settings = load_settings()
-    name = spec or settings.spec
-    return with_epochs(settings, name, epochs).model_copy(update={"spec": name})
+    names = list(dict.fromkeys(name or settings.spec for name in specs))
+    in_epochs = [name for name in names if get_spec(settings, name).trains_in_epochs]
+    for name in in_epochs or names:
+        settings = with_epochs(settings, name, epochs)
+    return settings.model_copy(update={"spec": names[0]}), names
 
 
 def make_jobs(
-    tickers: list[str] | None, *, spec: str | None, as_of: str | None, epochs: int | None = None
+    tickers: list[str] | None, *, specs: Sequence[str | None], as_of: str | None, epochs: int | None = None
 ) -> "list[Job]":
-    """Return one job per ticker: those named, else those of the settings, else all active ones in the store."""
+    """Return one job per ticker and spec.
+
+    Parameters
+    ----------
+    tickers
+        None: those of the settings, else all active ones in the store.
+    specs
+        At least one; None among them is that of the settings.
+    """
     from stockrnn.sources.registry import get_source
     from stockrnn.steps.moment import are_simulated, start_run
     from stockrnn.steps.tickers import choose_tickers
     from stockrnn.store.migrate import open_store
 
-    named, settings = read_tickers_option(tickers), _load_settings(spec, epochs=epochs)
+    named, (settings, names) = read_tickers_option(tickers), _load_settings(specs, epochs=epochs)
     read_as_of(as_of, simulated=True)  # one that can't be read is said before a store is looked for
     engine = open_store(settings, create=False)
     chosen = choose_tickers(settings, engine, named, get_source("stored"))
     moment = read_as_of(as_of, simulated=are_simulated(engine, chosen))
-    return start_run(settings, engine, as_of=moment, now=datetime.now(UTC)).jobs(chosen, [settings.spec])
+    return start_run(settings, engine, as_of=moment, now=datetime.now(UTC)).jobs(chosen, names)
 
 
 @contextmanager

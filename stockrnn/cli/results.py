@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import typer
 
 from stockrnn.cli.output import print_table
+from stockrnn.report.formats import format_seconds
 from stockrnn.types import VOLATILITY_BENCHMARKS
 
 if TYPE_CHECKING:
+    from stockrnn.evaluation.comparison import ComparedModel
+    from stockrnn.steps.comparison import Comparison
     from stockrnn.steps.forecast import Issued
     from stockrnn.steps.outcomes import Night, Outcome
     from stockrnn.types import Backtest
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 FORECAST_COLUMNS = (
     "ticker", "spec", "target", "cutoff", "session", "forecast", "naive", "last_close", "lower_80", "upper_80", "kind"
 )  # fmt: skip
+_COMPARED = ("relative_mae", "low_95", "high_95", "p_value", "parameters", "train_seconds", "verdict")
 _METRICS_FIRST = ("rmse", "mae", "mape", "bias", "directional_accuracy", "relative_mae", "skill", "dm_p_value")
 """The others follow by name: a backtest out of the store keeps no order of its own."""
 
@@ -87,6 +91,8 @@ def print_backtest(backtest: "Backtest") -> None:
         f"{of_training}\n"
         f"holdout   {sessions} sessions of {backtest.holdout}{of_holdout}\n"
         f"loss      {first:.4f} after {of_first}, {last:.4f} after {of_last}; seed {backtest.seed}\n"
+        f"model     {backtest.parameters:,} parameters; training took {format_seconds(backtest.train_seconds)} s"
+        f"{f' in {backtest.folds} folds' if walk else ''}\n"
     )
     judged = backtest.metrics[backtest.spec]
     names = [name for name in _METRICS_FIRST if name in judged]
@@ -95,6 +101,29 @@ def print_backtest(backtest: "Backtest") -> None:
     models = [backtest.spec, *baselines_for(backtest.target), *methods]
     print_table(("metric", *models), [_metric_row(backtest, name, models) for name in names])
     typer.echo(f"\nverdict   {verdict(backtest)}\n")
+
+
+def print_comparison(comparison: "Comparison") -> None:
+    """Print specs and benchmarks beside each other: on each ticker, and on all of several together."""
+    tickers, together = list(comparison.by_ticker), comparison.together
+    sessions = max(model.standing.sessions for model in together)
+    about = f"{comparison.target}, backtests of {comparison.holdout}, {sessions} sessions"
+    typer.echo(f"{about}; errors in quote currency")
+    rows = [(ticker, model) for ticker, models in comparison.by_ticker.items() for model in models]
+    print_table(("ticker", "model", "mae", *_COMPARED), [_compared_row(ticker, model) for ticker, model in rows])
+    if len(tickers) > 1:
+        typer.echo(f"\nall {len(tickers)} tickers together; errors as shares of the last close")
+        counts = [len(model.standing.by_ticker) for model in together]
+        table = [_compared_row(count, model) for count, model in zip(counts, together, strict=True)]
+        print_table(("tickers", "model", "mae", *_COMPARED), table)
+
+
+def _compared_row(of: object, model: "ComparedModel") -> list[object]:
+    """Return a row under a column for `of`, then `model`, `mae` and those of `_COMPARED`."""
+    place = model.standing
+    words, p_value = (None, None) if place.verdict is None else (place.verdict.words, place.verdict.p_value)
+    figures = (place.mae, place.relative_mae, place.low, place.high, p_value)
+    return [of, place.model, *figures, model.parameters, model.train_seconds, words]
 
 
 def _describe_arrays(backtest: "Backtest") -> tuple[str, str]:

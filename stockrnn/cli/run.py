@@ -1,11 +1,11 @@
-"""Commands that do work: demo, nightly, retrain, forecast, backtest, report."""
+"""Commands that do work: demo, nightly, retrain, forecast, report; `backtest` has its own file."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,20 +21,14 @@ from stockrnn.cli.options import (
     read_tickers_option,
 )
 from stockrnn.cli.output import print_table, showing_progress
-from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_backtest, print_night
-from stockrnn.errors import StockrnnError
-from stockrnn.progress import Progress
+from stockrnn.cli.results import FORECAST_COLUMNS, forecast_row, print_night
+from stockrnn.cli.work import work_on
 from stockrnn.sources.registry import DEMO_SOURCE, SourceName
-from stockrnn.types import MAX_PROCESSES
 
 if TYPE_CHECKING:
     from stockrnn.settings import Settings
     from stockrnn.steps.due import Due
     from stockrnn.steps.run import Job
-    from stockrnn.training.trainer import Trainer
-    from stockrnn.types import Span
-
-T = TypeVar("T")
 
 DEMO_AS_OF = datetime(2026, 10, 30, 22, 0, tzinfo=UTC)
 """A Friday evening after the New York close; the simulated market's time is simulated too."""
@@ -85,7 +79,7 @@ def retrain(
     from stockrnn.steps.retrain import retrain as train
     from stockrnn.training.trainer import open_trainer
 
-    jobs = make_jobs(ticker, spec=spec, as_of=as_of, epochs=epochs)
+    jobs = make_jobs(ticker, specs=[spec], as_of=as_of, epochs=epochs)
     with showing_progress(), open_trainer(jobs[0].settings) as trainer:
         planned = begin_trainings(jobs, {"retrain": partial(plan, force=force)}, trainer)
 
@@ -94,7 +88,7 @@ def retrain(
             return "\n".join(f"{job.ticker}: {line}" for line in describe_retrained(done, spec=job.spec_name))
 
         with naming_failures() as failed:
-            for line in _work_on(jobs, work, failed):
+            for line in work_on(jobs, work, failed):
                 typer.echo(line)
 
 
@@ -102,9 +96,9 @@ def forecast(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfO
     """Forecast the next session with the stored models. The first forecast issued for a session stands."""
     from stockrnn.steps.forecast import forecast_next
 
-    jobs = make_jobs(ticker, spec=spec, as_of=as_of)
+    jobs = make_jobs(ticker, specs=[spec], as_of=as_of)
     with naming_failures() as failed:
-        done = _work_on(jobs, forecast_next, failed)
+        done = work_on(jobs, forecast_next, failed)
         if done:
             print_table(FORECAST_COLUMNS, [forecast_row(issued) for issued in done])
 
@@ -113,114 +107,13 @@ def report(ticker: TickersOption = None, spec: SpecOption = None, as_of: AsOfOpt
     """Draw the PNG report of each ticker, and the leaderboard over all of them, from what is stored."""
     from stockrnn.steps.report import write_leaderboard, write_report
 
-    jobs = make_jobs(ticker, spec=spec, as_of=as_of)
+    jobs = make_jobs(ticker, specs=[spec], as_of=as_of)
     with naming_failures() as failed:
-        for path in _work_on(jobs, write_report, failed):
+        for path in work_on(jobs, write_report, failed):
             typer.echo(str(path))
         board = write_leaderboard(jobs[0].run)
         if board:
             typer.echo(str(board))
-
-
-def backtest(
-    holdout: Annotated[
-        str, typer.Option(metavar="MONTH[:MONTH]", help="The months to forecast: 2020-01, or 2019-01:2020-12.")
-    ],
-    ticker: TickersOption = None,
-    spec: SpecOption = None,
-    train_from: Annotated[
-        str | None, typer.Option(metavar="DATE", help="First training session; default: the spec's train_sessions.")
-    ] = None,
-    epochs: EpochsOption = None,
-    *,
-    fold_months: Annotated[
-        int, typer.Option(min=1, max=1200, metavar="N", help="Months per fold: train anew before each.")
-    ] = 1,
-    processes: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=MAX_PROCESSES, metavar="N", help="Trainings to run at a time; default: that of the settings."
-        ),
-    ] = None,
-) -> None:
-    """Train up to the session before a month, forecast its sessions one step ahead, judge beside naive.
-
-    Of several months each is a fold of its own, trained anew, or with --fold-months N every N of them; a walk that
-    was stopped goes on where it was.
-    """
-    from stockrnn.training.trainer import open_trainer
-    from stockrnn.types import parse_day, parse_holdout, split_months
-
-    span = parse_holdout(holdout)
-    first = parse_day(train_from) if train_from else None
-    jobs = make_jobs(ticker, spec=spec, as_of=None, epochs=epochs)
-    settings = jobs[0].settings
-    if processes:
-        settings = settings.model_copy(update={"processes": processes, "task_runner": "processes"})
-    with showing_progress() as progress, open_trainer(settings) as trainer:
-        if len(split_months(span, months=fold_months)) > 1:
-            _walk(jobs, span, trainer, progress, train_from=first, fold_months=fold_months)
-        else:
-            _test_month(jobs, span, first, trainer)
-
-
-def _test_month(jobs: "list[Job]", month: "Span", train_from: "date | None", trainer: "Trainer") -> None:
-    from stockrnn.steps.backtest import Backtested, Holdout, plan
-    from stockrnn.steps.backtest import backtest as test
-    from stockrnn.steps.planning import begin_trainings
-
-    asked = Holdout(span=month, train_from=train_from)
-    planned = begin_trainings(jobs, {"backtest": partial(plan, holdout=asked)}, trainer)
-
-    def work(job: "Job") -> Backtested:
-        return test(job, trainer, asked, planned=planned.take(job, "backtest"))
-
-    with naming_failures() as failed:
-        for done in _work_on(jobs, work, failed):
-            print_backtest(done.backtest)
-
-
-def _walk(
-    jobs: "list[Job]",
-    span: "Span",
-    trainer: "Trainer",
-    progress: Progress,
-    *,
-    train_from: "date | None",
-    fold_months: int,
-) -> None:
-    from stockrnn.steps.walk import FoldDone, compare_tickers_together, walk_forward
-
-    def show(fold: FoldDone) -> None:
-        left = f"about {fold.seconds_left / 60:.0f} min left" if fold.done < fold.total else "done"
-        problem = fold.error and fold.error.removeprefix(f"{fold.ticker}: ")  # the line names it already
-        words = problem or f"backtest of {fold.span}"
-        progress.step(fold.ticker, f"{words}; fold {fold.done} of {fold.total}, {left}")
-
-    walked = walk_forward(jobs, span, trainer=trainer, train_from=train_from, fold_months=fold_months, on_fold=show)
-    for backtest in walked.backtests:
-        print_backtest(backtest)
-    if len(walked.backtests) > 1:
-        together = compare_tickers_together(walked.backtests, target=jobs[0].target)
-        typer.echo(f"all {len(walked.backtests)} tickers together, {together.n} sessions: {together.words}")
-    for failure in walked.failures.values():
-        typer.echo(f"error: {failure}", err=True)
-    if walked.failures:
-        raise typer.Exit(1)
-
-
-def _work_on(jobs: "list[Job]", work: "Callable[[Job], T]", failed: list[StockrnnError]) -> list[T]:
-    """Return what each job gave, in order; one that fails does not stop the others."""
-    results: list[T] = []
-    with showing_progress() as progress:
-        progress.begin([job.ticker for job in jobs])
-        for job in jobs:
-            try:
-                results.append(work(job))
-            except StockrnnError as error:
-                failed.append(error)
-            progress.finish(job.ticker)
-    return results
 
 
 def _run_night(

@@ -4,7 +4,8 @@ Errors are taken relative to the last close when each forecast was issued, so th
 change nothing; tickers of one session are one cluster, because they move together.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ class Standing:
         The spec, or a baseline.
     sessions, forecasts
         How many dates and how many forecasts it was measured on.
+    mae
+        Its mean absolute error over the scale of the errors: a share of the last close, 0 is perfect.
     relative_mae, low, high
         Its mean absolute error over naive's on the same forecasts, below 1 is better than naive, with the 95 %
         confidence interval; NaN where unknown.
@@ -39,6 +42,7 @@ class Standing:
     baseline: bool
     sessions: int
     forecasts: int
+    mae: float
     relative_mae: float
     low: float
     high: float
@@ -68,7 +72,15 @@ def compare_with_benchmarks(errors: pd.DataFrame, *, target: Target) -> Verdict:
 
 
 def rank_models(errors: pd.DataFrame, *, target: Target) -> tuple[Standing, ...]:
-    """Rank every spec and the baselines of the target, the best first.
+    """Rank every spec and the baselines of the target, the best first; see `place_models`."""
+    places = place_models(errors, target=target, specs=sorted(set(errors["spec"])), baselines=baselines_for(target))
+    return tuple(sorted(places, key=lambda place: (np.isnan(place.relative_mae), place.relative_mae, place.model)))
+
+
+def place_models(
+    errors: pd.DataFrame, *, target: Target, specs: Sequence[str], baselines: Sequence[str]
+) -> tuple[Standing, ...]:
+    """Measure specs, then baselines, in the order given; those without any error are left out.
 
     A spec is measured on its own forecasts, a baseline on all sessions that any spec was measured on.
 
@@ -77,14 +89,12 @@ def rank_models(errors: pd.DataFrame, *, target: Target) -> tuple[Standing, ...]
     errors
         Columns `ERROR_COLUMNS`, one row per ticker, spec and session.
     """
-    places = [
-        _place(rows, "predicted", name=str(spec), target=target) for spec, rows in errors.groupby("spec", sort=True)
-    ]
+    tables = {spec: errors[errors["spec"] == spec] for spec in specs}
+    places = [_place(rows, "predicted", name=spec, target=target) for spec, rows in tables.items() if len(rows)]
     # specs share the sessions and with them the baselines' errors
     once = errors.drop_duplicates(["ticker", "session"])
-    shown = [name for name in baselines_for(target) if once[name].notna().any()]
-    places += [_place(once, name, name=name, target=target) for name in shown]
-    return tuple(sorted(places, key=lambda place: (np.isnan(place.relative_mae), place.relative_mae, place.model)))
+    shown = [name for name in baselines if once[name].notna().any()]
+    return (*places, *(_place(once, name, name=name, target=target) for name in shown))
 
 
 def _place(rows: pd.DataFrame, column: str, *, name: str, target: Target) -> Standing:
@@ -96,6 +106,7 @@ def _place(rows: pd.DataFrame, column: str, *, name: str, target: Target) -> Sta
         baseline=baseline,
         sessions=known["session"].nunique(),
         forecasts=len(known),
+        mae=float(np.mean(_losses(known, column))) if len(known) else math.nan,
         relative_mae=ratio,
         low=low,
         high=high,

@@ -55,6 +55,10 @@ class Forecaster(Protocol):
         """How many windows it learned from."""
 
     @property
+    def parameters(self) -> int:
+        """How many numbers it learned."""
+
+    @property
     def loss(self) -> float:
         """The `loss` of `types.Model`."""
 

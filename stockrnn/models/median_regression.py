@@ -21,6 +21,11 @@ class MedianRegression:
     intercept: float
     slope: float
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers were fitted: intercept and slope."""
+        return 2
+
     @classmethod
     def fit(cls, last_return: np.ndarray, y: np.ndarray) -> Self:
         """Fit on training targets.

@@ -27,6 +27,11 @@ class PriceModel(ScaledPriceModel):
         """How many values a forecast is made from."""
         return self.network.lookback
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network learned."""
+        return sum(array.size for array in self.weights)
+
     def to_weights(self) -> Weights:
         """Return the network's arrays in Keras' order."""
         return self.weights

@@ -46,6 +46,11 @@ class QuantileModel:
     losses: tuple[tuple[float, ...], ...]
 
     @property
+    def parameters(self) -> int:
+        """How many numbers the networks and the regression learned."""
+        return sum(array.size for array in self.to_weights()) + self.median.parameters
+
+    @property
     def loss(self) -> float:
         """The mean over its members of their best validation loss."""
         return float(np.mean([min(losses) for losses in self.losses]))

@@ -60,6 +60,11 @@ class Spec(BaseModel, ABC):
     def _fill_in(cls, values: Any) -> Any:  # noqa: ANN401  # whatever the settings hold
         return {**cls.defaults, **values} if isinstance(values, dict) else values
 
+    @property
+    def trains_in_epochs(self) -> bool:
+        """Whether its trainings are counted in epochs, so that `with_epochs` can change how many."""
+        return type(self).with_epochs is not Spec.with_epochs
+
     def count_members(self) -> int:
         """Return how many networks one model consists of; each can be trained apart."""
         return 1

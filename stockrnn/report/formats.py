@@ -81,3 +81,15 @@ def format_span(span: Span) -> str:
     if span.first == span.last:
         return format_day(span.first)
     return f"{format_day(span.first)} to {format_day(span.last)}"
+
+
+def format_seconds(seconds: float) -> str:
+    """Write how long something took: below 100 seconds with one decimal, below 1 with two.
+
+    >>> [format_seconds(seconds) for seconds in (0.0004, 0.0421, 4.21, 4321.5)]
+    ['< 0.01', '0.04', '4.2', '4,322']
+    """
+    if seconds < 0.005:  # noqa: PLR2004  # would be written as 0.00
+        return "< 0.01"
+    decimals = 2 if seconds < 1 else 1 if seconds < 100 else 0  # noqa: PLR2004  # seconds
+    return f"{seconds:,.{decimals}f}"

@@ -13,6 +13,7 @@ from stockrnn import __version__
 from stockrnn.report.axes import LABEL_SIZE, TICK_SIZE, Label, Look, write_labels
 from stockrnn.report.gradient_words import FORGOTTEN, describe_reaches
 from stockrnn.report.layout import GREY, INK, MARGIN, PALE, WIDTH, Box, Page, write_png
+from stockrnn.report.panels import write_masthead
 from stockrnn.types.gradients import Reach, RemedyEffect, SpecReach
 
 _LOOKS = (
@@ -81,11 +82,7 @@ def _inputs(reach: Reach) -> np.ndarray:
 
 
 def _write_header(page: Page, ticker: str, title: str, *, lookback: int) -> None:
-    page.draw_line([MARGIN, WIDTH - MARGIN], [24, 24], color=INK, width=1.2)
-    page.draw_line([MARGIN, MARGIN + 60], [27, 27], color=INK, width=5.0)
-    page.write(MARGIN, 46, "GRADIENTS", size=10.5, bold=True)
-    left = MARGIN + page.text_width("GRADIENTS", size=10.5, bold=True) + 12
-    page.write(left, 46, f"{ticker}, windows of {lookback} sessions", size=10.5, color=GREY)
+    write_masthead(page, "GRADIENTS", f"{ticker}, windows of {lookback} sessions")
     box = Box(MARGIN, 72, WIDTH - 2 * MARGIN, 0)
     end = page.write_wrapped(box, title, size=_TITLE_SIZE, bold=True)
     standfirst = (

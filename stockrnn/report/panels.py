@@ -22,7 +22,7 @@ from stockrnn.report.axes import (
     write_labels,
 )
 from stockrnn.report.formats import format_price
-from stockrnn.report.layout import GREY, WASH, Box, Page
+from stockrnn.report.layout import GREY, INK, MARGIN, WASH, WIDTH, Box, Page
 from stockrnn.report.words import TARGET_NAMES, count_sessions
 from stockrnn.types import Backtest, Forecast, Target
 
@@ -76,6 +76,14 @@ def draw_holdout(page: Page, box: Box, backtest: Backtest, *, currency: str | No
         if known.size:
             labels.append(Label(name, float(known[-1]), float(values[known[-1]]), look))
     write_labels(page, ax, labels, left=labels_left)
+
+
+def write_masthead(page: Page, tag: str, note: str) -> None:
+    """Write the rule on top of a page and below it, in one line, what kind of page it is and what of."""
+    page.draw_line([MARGIN, WIDTH - MARGIN], [24, 24], color=INK, width=1.2)
+    page.draw_line([MARGIN, MARGIN + 60], [27, 27], color=INK, width=5.0)
+    page.write(MARGIN, 46, tag, size=10.5, bold=True)
+    page.write(MARGIN + page.text_width(tag, size=10.5, bold=True) + 12, 46, note, size=10.5, color=GREY)
 
 
 def write_head(page: Page, box: Box, title: str, note: str) -> None:

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from stockrnn import __version__
 from stockrnn.evaluation.benchmarks import benchmarks_for
 from stockrnn.report.formats import format_day, format_span, format_weekday
-from stockrnn.report.layout import GREY, INK, MARGIN, WIDTH, Box, Page, write_png
+from stockrnn.report.layout import GREY, MARGIN, WIDTH, Box, Page, write_png
 from stockrnn.report.live_record import draw_record, draw_record_words
-from stockrnn.report.panels import draw_holdout, draw_recent
+from stockrnn.report.panels import draw_holdout, draw_recent, write_masthead
 from stockrnn.report.verdicts import draw_errors, draw_words
 from stockrnn.report.words import TARGET_NAMES, describe_forecast
 from stockrnn.types import Backtest, Forecast, LiveRecord, Target
@@ -106,10 +106,7 @@ def _write_header(page: Page, forecast: Forecast | None, backtest: Backtest | No
     headline = f"{subject.ticker}: the {TARGET_NAMES[subject.target]} {session}"
     standfirst = _NO_FORECAST if forecast is None else describe_forecast(forecast, currency=currency)
     across = WIDTH - 2 * MARGIN
-    page.draw_line([MARGIN, WIDTH - MARGIN], [24, 24], color=INK, width=1.2)
-    page.draw_line([MARGIN, MARGIN + 60], [27, 27], color=INK, width=5.0)
-    page.write(MARGIN, 46, tag, size=10.5, bold=True)
-    page.write(MARGIN + page.text_width(tag, size=10.5, bold=True) + 12, 46, note, size=10.5, color=GREY)
+    write_masthead(page, tag, note)
     sizes = range(_MAX_HEADLINE, 10, -1)
     fits = (size for size in sizes if page.text_width(headline, size=size, bold=True) <= across)
     page.write(MARGIN, 72, headline, size=next(fits, 10), bold=True)

@@ -36,6 +36,11 @@ def count_sessions(count: int) -> str:
     return "1 session" if count == 1 else f"{count} sessions"
 
 
+def count_tickers(count: int, *, simulated: bool = False) -> str:
+    """Write a number of tickers, real ones or simulated ones."""
+    return f"{count} {'simulated ' if simulated else ''}ticker{'' if count == 1 else 's'}"
+
+
 def metric(backtest: Backtest, model: str, name: str) -> float:
     """Return a metric of the backtest; NaN where it is missing or None."""
     value: float | None = backtest.metrics.get(model, {}).get(name)

@@ -81,6 +81,7 @@ class _Source:
     trained_from: date
     cutoff: date
     losses: Sequence[float]
+    train_seconds: float
 
 
 def last_whole_month(job: Job) -> Span:
@@ -185,7 +186,11 @@ def _find_source(job: Job, case: _Case, fitted: Fitted | None) -> _Source:
     model = case.model
     if model is not None:
         return _Source(
-            forecaster=restore(model), trained_from=model.trained_from, cutoff=model.cutoff, losses=[model.loss]
+            forecaster=restore(model),
+            trained_from=model.trained_from,
+            cutoff=model.cutoff,
+            losses=[model.loss],
+            train_seconds=model.train_seconds,
         )
     if case.request is None or fitted is None:
         raise HoldoutError(f"{job.ticker}: there is no model to backtest {case.span} with")
@@ -198,6 +203,7 @@ def _find_source(job: Job, case: _Case, fitted: Fitted | None) -> _Source:
         trained_from=model.trained_from,
         cutoff=model.cutoff,
         losses=[model.loss] if job.spec.scope == "market" else fitted.forecaster.epoch_losses,
+        train_seconds=model.train_seconds,
     )
 
 
@@ -221,6 +227,8 @@ def _make_backtest(job: Job, case: _Case, source: _Source) -> Backtest:
         training_sessions=len(bars.loc[pd.Timestamp(source.trained_from) : pd.Timestamp(source.cutoff)]),
         windows=source.forecaster.windows,
         losses=list(source.losses),
+        parameters=source.forecaster.parameters,
+        train_seconds=source.train_seconds,
         created_at=job.clock,
         forecasts=forecasts,
         metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target, others=others),

@@ -1,7 +1,7 @@
 """Failures that stay with their ticker, and how they are put into words."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from stockrnn.errors import StockrnnError, StoreUnreachableError
@@ -42,6 +42,23 @@ def group_failures(failures: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(
         error if error.startswith(f"{tickers[0]}:") else f"{join_tickers(tickers)}: {error}"
         for error, tickers in by_error.items()
+    )
+
+
+def name_failed_specs(failures: Mapping[tuple[str, str], str], *, specs: Sequence[str]) -> tuple[str, ...]:
+    """Return one line per ticker and reason; it names the specs that failed unless all of `specs` did.
+
+    Parameters
+    ----------
+    failures
+        Ticker and spec to what went wrong.
+    """
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for (ticker, spec), error in failures.items():
+        by_reason.setdefault((ticker, error.removeprefix(f"{ticker}: ")), []).append(spec)
+    return tuple(
+        f"{ticker}: {reason}" if len(failed) == len(specs) else f"{ticker}, spec {', '.join(failed)}: {reason}"
+        for (ticker, reason), failed in by_reason.items()
     )
 
 

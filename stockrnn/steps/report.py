@@ -10,6 +10,7 @@ import pandas as pd
 
 from stockrnn.errors import NothingToReportError, StoreError
 from stockrnn.evaluation.standings import rank_models
+from stockrnn.report.words import count_tickers
 from stockrnn.steps.run import Job, Run
 from stockrnn.store.backtests import read_latest_backtest
 from stockrnn.store.engine import reading
@@ -86,7 +87,7 @@ def write_leaderboard(run: Run) -> Path | None:
             live=rank_models(live, target=settings.target),
             tested=rank_models(tested, target=settings.target),
             target=settings.target,
-            market=f"{count} {'simulated ' if simulated else ''}ticker{'' if count == 1 else 's'}",
+            market=count_tickers(count, simulated=simulated),
         )
     except OSError as error:
         raise StoreError(f"can't write the leaderboard {path}: {error.strerror}") from error

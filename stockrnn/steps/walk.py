@@ -36,6 +36,7 @@ class FoldDone:
     """
 
     ticker: str
+    spec: str
     span: Span
     done: int
     total: int
@@ -48,10 +49,16 @@ OnFold = Callable[[FoldDone], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """What a walk gave: one backtest per ticker over all its folds, and why some tickers have none."""
+    """What a walk gave: one backtest per ticker and spec over all folds, and why some of these have none.
+
+    Attributes
+    ----------
+    failures
+        By ticker and spec.
+    """
 
     backtests: tuple[Backtest, ...]
-    failures: dict[str, str]
+    failures: dict[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ def walk_forward(
     fold_months: int = 1,
     on_fold: OnFold | None = None,
 ) -> Walked:
-    """Backtest every fold of `span`, of `fold_months` months, for every job; score each ticker over all of them.
+    """Backtest every fold of `span`, of `fold_months` months, for every job; score each job over all of them.
 
     A fold that is stored already is not computed again, so a walk that was stopped goes on where it was. Each fold
     depends on its own data alone: the numbers are the same however many trainings run at a time.
@@ -82,17 +89,18 @@ def walk_forward(
     parts = split_months(span, months=fold_months)
     folds = [_plan_fold(job, part, train_from) for job in jobs for part in parts]
     trainer.begin(*(fold.request for fold in folds if fold.request is not None))
-    found: dict[tuple[str, date], str] = {}
-    failures: dict[str, str] = {}
+    found: dict[tuple[str, str, date], str] = {}
+    failures: dict[tuple[str, str], str] = {}
     for fold, result, progress in _run_all(folds, trainer):
+        ticker, spec = fold.job.ticker, fold.job.spec_name
         if isinstance(result, Backtested):
-            found[fold.job.ticker, fold.span.first] = result.backtest.backtest_id
+            found[ticker, spec, fold.span.first] = result.backtest.backtest_id
         else:
-            failures.setdefault(fold.job.ticker, result)
+            failures.setdefault((ticker, spec), result)
         if on_fold:
             on_fold(progress)
-    done = [job for job in jobs if job.ticker not in failures]
-    backtests = [_join(job, span, [found[job.ticker, part.first] for part in parts]) for job in done]
+    done = [job for job in jobs if (job.ticker, job.spec_name) not in failures]
+    backtests = [_join(job, span, [found[job.ticker, job.spec_name, part.first] for part in parts]) for job in done]
     return Walked(backtests=tuple(backtests), failures=failures)
 
 
@@ -121,6 +129,7 @@ def _run_all(folds: Sequence[_Fold], trainer: Trainer) -> Iterator[tuple[_Fold, 
             result,
             FoldDone(
                 ticker=fold.job.ticker,
+                spec=fold.job.spec_name,
                 span=fold.span,
                 done=done,
                 total=len(folds),
@@ -176,6 +185,8 @@ def _make_walk(job: Job, span: Span, name: str, folds: Sequence[Backtest]) -> Ba
         training_sessions=first.training_sessions,
         windows=first.windows,
         losses=[fold.losses[-1] for fold in folds],
+        parameters=first.parameters,
+        train_seconds=sum(fold.train_seconds for fold in folds),
         created_at=max(fold.created_at for fold in folds),
         forecasts=forecasts,
         metrics=compute_scores(forecasts, spec=job.spec_name, target=job.target, others=others),

@@ -26,6 +26,8 @@ _PLAIN = (
     "training_sessions",
     "windows",
     "losses",
+    "parameters",
+    "train_seconds",
     "folds",
     "verdict",
     "created_at",

@@ -268,6 +268,11 @@ class Backtest:
         Sessions the model was fitted on and the windows cut from them.
     losses
         Mean squared error of each training epoch, on scaled values.
+    parameters
+        How many numbers the model learned; of a walk, one fold's model.
+    train_seconds
+        How long the training took where it ran; of a walk, of all its folds. A model for all tickers counts in full
+        in the backtest of each.
     """
 
     backtest_id: str
@@ -283,6 +288,8 @@ class Backtest:
     training_sessions: int
     windows: int
     losses: Sequence[float]
+    parameters: int
+    train_seconds: float
     created_at: datetime
     forecasts: pd.DataFrame
     metrics: Mapping[str, Mapping[str, float]]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 from scenario import SMALL_TOML
@@ -78,6 +79,7 @@ def test_a_backtest_shows_what_it_learned_from_and_every_metric_beside_naive(cli
     assert result.code == 0
     assert "1258 sessions, 2015-01-02 to 2019-12-31; arrays (1253, 5, 1) and (1253,)" in result.out
     assert "21 sessions of 2020-01; 26 values for its inputs" in result.out
+    assert re.search(r"^model     101 parameters; training took [\d.]+ s$", result.out, re.MULTILINE)
     table = {line.split()[0]: line.split()[1:] for line in result.out.splitlines() if line}
     assert table["metric"] == ["tutorial", "naive", "last_close", "drift", "moving_average"]
     assert {"rmse", "mae", "mape", "bias", "directional_accuracy", "relative_mae", "skill"} <= set(table)

@@ -42,7 +42,8 @@ def test_a_walk_prints_a_block_a_ticker_and_one_verdict_and_goes_on_where_it_was
     for block in blocks:
         assert block[2] == "holdout   62 sessions of 2012-01-01 to 2012-03-31; 67 values for its inputs"
         assert re.fullmatch(r"loss      0\.\d{4} after fold 1, 0\.\d{4} after fold 3; seed 0", block[3])
-        metrics = {line.split()[0]: line.split()[1:] for line in block[7:-2]}
+        assert re.fullmatch(r"model     101 parameters; training took [\d.]+ s in 3 folds", block[4])
+        metrics = {line.split()[0]: line.split()[1:] for line in block[8:-2]}
         assert list(metrics)[:5] == ["rmse", "mae", "mape", "bias", "directional_accuracy"]
         assert metrics["directional_accuracy_sessions"] == ["62", "62", "0", "62", "62"]
         assert metrics["relative_mae"][1] == "1.0000"

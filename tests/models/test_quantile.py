@@ -72,6 +72,12 @@ def test_the_networks_differ_and_their_mean_counts(model):
     assert model.predict_returns(inputs) == pytest.approx(np.mean(each, axis=0), rel=1e-9, abs=1e-12)
 
 
+def test_its_parameters_are_those_of_all_networks_and_the_line(model):
+    one, other = (sum(np.prod(array.shape) for array in member) for member in model.members)
+    assert one == other > 0
+    assert model.parameters == one + other + 2
+
+
 @pytest.mark.parametrize("days_ahead", [1, 4])
 def test_the_next_session_is_forecast_from_the_bars_and_the_days_until_then(model, days_ahead):
     bars = simulate("SIM-A")

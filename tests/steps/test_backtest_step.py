@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from inline import backtest_holdout, update_simulated
+from inline import backtest_holdout, refuse, update_simulated
 from scenario import evening
 
 from stockrnn.errors import HoldoutError
 from stockrnn.steps.backtest import last_whole_month
 from stockrnn.store.backtests import read_backtest
 from stockrnn.store.engine import reading
+from stockrnn.training.requests import fit_request
 from stockrnn.types import parse_day, parse_month
 
 FEBRUARY = parse_month("2012-02")
@@ -30,6 +31,20 @@ def test_a_backtest_is_kept_with_its_forecasts_and_metrics(job):
         "pinball", "pinball_sessions",
         *(f"{share}{part}" for share in shares for part in ("", "_sessions", "_lower", "_upper")),
     }  # fmt: skip
+
+
+def test_a_backtest_knows_how_many_numbers_its_model_learned_and_how_long_that_took(job):
+    asked = []
+
+    def fit(request, on_epoch):
+        asked.append(fit_request(request, on_epoch))
+        return asked[-1]
+
+    backtest_holdout(job, FEBRUARY, fit=fit)
+    again = backtest_holdout(job, FEBRUARY, fit=refuse).backtest
+    # 4 gates of 4 units, each with 1 input, 4 states and a bias; then a weight per unit and a bias
+    assert again.parameters == 4 * 4 * (1 + 4 + 1) + 4 + 1
+    assert again.train_seconds == asked[0].train_seconds > 0
 
 
 def test_the_baselines_are_the_open_and_the_close_of_the_session_before(job):

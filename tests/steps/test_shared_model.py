@@ -145,6 +145,10 @@ def test_a_backtest_trains_on_all_tickers_up_to_the_month_and_only_once(make, en
     assert (str(tested.cutoff), len(tested.forecasts)) == ("2012-04-30", 22)
     other = backtest_holdout(make("SIM-B", as_of=evening(2012, 6, 29)), holdout, fit=refuse).backtest
     assert other.windows == tested.windows
+    # of the model that serves both, taken from the store the second time
+    ((seconds,),) = rows(engine, "select train_seconds from models")
+    assert other.train_seconds == tested.train_seconds == seconds > 0
+    assert other.parameters == tested.parameters
     assert rows(engine, "select count(*) from models") == [(1,)]
     assert rows(engine, "select count(*) from promotions") == [(0,)]  # nobody uses it
     assert retrain_if_due(job).reason == "no model yet"

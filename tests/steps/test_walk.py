@@ -14,7 +14,7 @@ from stockrnn.steps.walk import compare_tickers_together, walk_forward
 from stockrnn.store.migrate import open_store
 from stockrnn.training.processes import ProcessExecutor
 from stockrnn.training.trainer import Trainer
-from stockrnn.types import parse_holdout, parse_month
+from stockrnn.types import parse_holdout, parse_month, split_months
 
 HOLDOUT = parse_holdout("2011-11:2012-02")
 
@@ -61,6 +61,9 @@ def test_a_walk_is_its_months_in_a_row_and_each_is_a_fold_that_stands_alone(make
     assert (whole.folds, str(whole.cutoff), len(whole.losses)) == (4, "2011-10-31", 4)
     january = backtest_holdout(jobs[0], parse_month("2012-01"))
     assert not january.new
+    months = [backtest_holdout(jobs[0], part).backtest for part in split_months(HOLDOUT, months=1)]
+    assert whole.train_seconds == pytest.approx(sum(month.train_seconds for month in months))
+    assert whole.parameters == january.backtest.parameters
     part = whole.forecasts.loc["2012-01"]
     assert len(part) == 20
     assert part["predicted"].tolist() == january.backtest.forecasts["predicted"].tolist()

@@ -143,6 +143,8 @@ def make_backtest() -> Callable[..., Backtest]:
             "training_sessions": 1258,
             "windows": 1218,
             "losses": [0.05, 0.1 + 0.2],
+            "parameters": 10_451,
+            "train_seconds": 2.5,
             "verdict": "no better than naive (p = 0.5)",
             "created_at": NOON,
             "forecasts": pd.DataFrame(table, index=sessions),

@@ -266,6 +266,8 @@ def _create_backtests() -> None:
         *_required(_DAY, "trained_from", "cutoff", "holdout_from", "holdout_through"),
         *_required(_COUNT, "sessions", "folds", "seed", "epochs", "training_sessions", "windows"),
         *_required(_JSON, "losses"),
+        *_required(_COUNT, "parameters"),
+        *_required(_NUMBER, "train_seconds"),
         *_required(_TEXT, "verdict"),
         *_required(_TIME, "created_at"),
         _rule("backtests", "cutoff_before_holdout", "cutoff < holdout_from"),
