@@ -100,10 +100,10 @@ def test_a_walk_that_was_stopped_goes_on_where_it_was(make_jobs):
 
 def test_a_ticker_that_can_not_be_tested_is_named_and_does_not_stop_the_others(make_jobs):
     jobs = make_jobs("home")
-    walked = walk([*jobs, jobs[0].run.job("NOPE")], HOLDOUT)
+    walked = walk([*jobs, jobs[0].run.job("NOPE", "tutorial")], HOLDOUT)
     assert [test.ticker for test in walked.backtests] == ["SIM-A", "SIM-B"]
-    assert list(walked.failures) == ["NOPE"]
-    assert "no prices are stored" in walked.failures["NOPE"]
+    assert list(walked.failures) == [("NOPE", "tutorial")]
+    assert "no prices are stored" in walked.failures["NOPE", "tutorial"]
 
 
 def test_several_tickers_are_judged_together_by_dates(make_jobs):
