@@ -98,7 +98,7 @@ def stored(cli, price_file):
             (
                 ("backtest", "--holdout", "2020-01", "--spec", "magic"),
                 2,
-                "no spec 'magic'; known: quantile, tutorial",
+                "no spec 'magic'; known: echo_state, gru, ",
             ),
             (("retrain", "--as-of", "2015-02-27"), 1, "too few to train on"),
             (("retrain", "--as-of", "2014-01-01"), 1, "0 sessions are stored up to 2013-12-31"),

@@ -18,7 +18,7 @@ from stockrnn.store.migrate import open_store
 
 TICKER = "SIM-SIGNAL"
 NIGHTS = [evening(2012, 3, day) for day in (28, 29, 30)]
-SMALL = {"lookback": 5, "layers": 2, "units": 6, "epochs": 3, "batch_size": 64, "warm_epochs": 1}
+SMALL = {"lookback": 5, "layers": 1, "units": 6, "epochs": 3, "batch_size": 64, "warm_epochs": 1}
 COMMON = {"train_sessions": 200, "every": "night", "mode": "warm", "max_age": "week", "margin": 1000.0}
 SPECS = {cell: {"kind": "price", "cell": cell, **SMALL, **COMMON} for cell in cell_names()}
 SPECS["lstm_peephole"] |= {"peepholes": ["forget"], "clip_norm": 1.0, "penalty": {"l2": 1e-4}, "truncate_after": 3}

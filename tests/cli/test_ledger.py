@@ -172,7 +172,7 @@ def test_changed_weights_are_named_for_every_forecast_made_with_them(cli, ledger
             (("replay", "--since", "2012-04-02"), "name a forecast, or --all of them"),
             (("replay", "--all", "--since", "soon"), "can't read 'soon' as a date"),
             (("replay", "SIM"), "no forecast 'SIM' in the ledger; 'stockrnn sql forecast_origin' lists them"),
-            (("score", "--ticker", "SIM-FAT", "--spec", "magic"), "no spec 'magic'; known: quantile, tutorial"),
+            (("score", "--ticker", "SIM-FAT", "--spec", "magic"), "no spec 'magic'; known: echo_state, gru, "),
             (("score", "--ticker", "SIM-FAT", "--as-of", "soon"), "can't read 'soon' as a time"),
             (("score", "--ticker", "../../x"), "'../../x' is not a ticker"),
             (("score",), "no tickers: name some with --ticker"),

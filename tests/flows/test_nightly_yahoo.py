@@ -23,6 +23,7 @@ def rows(statement):
         return [tuple(row) for row in connection.exec_driver_sql(statement)]
 
 
+@pytest.mark.exhaustive
 def test_a_night_downloads_and_forecasts_from_the_last_settled_session(yahoo):
     night = run_nightly(tickers=["META", "AAPL"])
     assert night.summary == "2 of 2 tickers done"

@@ -50,6 +50,7 @@ def test_the_context_of_a_window_goes_to_the_last_layer():
     assert (kernel.shape, bias.shape) == ((5 + 3, 4), (4,))
 
 
+@pytest.mark.exhaustive
 def test_an_epoch_does_what_keras_train_on_batch_does_also_for_a_last_batch_that_is_not_full():
     examples = _examples(19)  # 8 + 8 + 3
     fitted = fit_network(NETWORK, examples, epochs=2, seed=3)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sampled import sample
 
 from stockrnn.networks import make_examples, make_fresh_weights, measure_norms, measure_reach, predict_network
 from stockrnn.networks.cells import cell_names
@@ -12,6 +13,7 @@ from stockrnn.types.networks import CellOptions
 
 SMALL = Network(lookback=6, layers=2, units=4, dropout=0.2, batch_size=8, learning_rate=0.01)
 RNG = np.random.default_rng(0)
+some_cells = pytest.mark.parametrize("cell", sample(cell_names(), first=2))
 EXAMPLES = make_examples(RNG.normal(size=(20, 6, 1)), RNG.normal(size=20))
 
 
@@ -37,7 +39,7 @@ def test_a_linear_recurrence_multiplies_the_gradient_by_its_factor_at_every_step
     np.testing.assert_allclose(reach.inputs, np.abs(np.ravel(powers)), rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("cell", cell_names())
+@some_cells
 def test_the_forecast_depends_on_each_session_as_finite_differences_say(cell):
     network = replace(SMALL, cell=cell)
     weights, x, step = fresh(network), EXAMPLES.x[:5], 1e-2
@@ -51,7 +53,7 @@ def test_the_forecast_depends_on_each_session_as_finite_differences_say(cell):
     np.testing.assert_allclose(measure_reach(network, weights, x).inputs, differences[::-1], rtol=2e-2, atol=2e-5)
 
 
-@pytest.mark.parametrize("cell", cell_names())
+@some_cells
 def test_truncation_ends_both_exactly_there_and_leaves_what_is_nearer(cell):
     free = replace(SMALL, cell=cell)
     cut = replace(free, cell_options=CellOptions(truncate_after=2))
@@ -97,6 +99,7 @@ def test_fresh_weights_are_those_that_a_training_with_that_seed_begins_with():
     assert not np.array_equal(one[0], other[0])
 
 
+@pytest.mark.exhaustive
 def test_the_norms_are_of_full_batches_and_shrink_with_the_error():
     network, weights = replace(SMALL, layers=1), fresh(replace(SMALL, layers=1))
     norms = measure_norms(network, weights, EXAMPLES, seed=0)

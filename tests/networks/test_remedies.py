@@ -29,6 +29,7 @@ def global_norm(arrays):
     return math.sqrt(sum(float((array.astype(np.float64) ** 2).sum()) for array in arrays))
 
 
+@pytest.mark.exhaustive
 def test_a_clipped_gradient_is_as_long_as_the_norm_allows_and_points_where_it_did():
     free = applied_gradients(NETWORK)
     norm = global_norm(free)

@@ -121,6 +121,7 @@ def test_nothing_overlaps_whatever_the_numbers_are(factor):
     assert find_flaws(make_picture([make_reach("rnn", factor), make_reach("tutorial", factor)], after=1)) == NO_FLAWS
 
 
+@pytest.mark.exhaustive
 def test_the_same_numbers_give_the_same_bytes(tmp_path):
     reaches = [make_reach("rnn", 0.7)]
     paths = [tmp_path / name for name in ("one.png", "other.png")]
