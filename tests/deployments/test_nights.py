@@ -101,7 +101,11 @@ def check_that_nothing_holds_the_password(server, url):
 
 
 @pytest.mark.exhaustive
-def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(deployed, deployment, start_worker, tmp_path):
+def test_a_dask_cluster_of_two_workers_gives_the_same_forecasts(
+    deployed, deployment, start_worker, tmp_path, pytestconfig
+):
+    if not pytestconfig.getoption("--all-nights"):
+        pytest.skip("tests/flows/test_executors.py runs a night on a cluster each time; run with --all-nights")
     found = {}
     for runner in ("single", "dask"):
         start_worker(runner, STOCKRNN_TASK_RUNNER=runner, STOCKRNN_PROCESSES="2")
