@@ -126,6 +126,7 @@ def test_a_history_too_short_for_a_backtest_is_still_forecast(walk):
     assert night.outcomes[0].report.exists()
 
 
+@pytest.mark.exhaustive
 def test_a_night_works_on_every_nightly_spec_and_trains_once_what_all_tickers_share(walk, read):
     night = walk(PAIR, both=True)
     assert [(one.ticker, one.spec) for one in night.outcomes] == [

@@ -46,6 +46,7 @@ def _run_installed(site, folder, *words):
     )
 
 
+@pytest.mark.exhaustive
 def test_an_installed_stockrnn_works_from_any_folder(installed, tmp_path):
     done = _run_installed(installed, tmp_path, "prices", "update", "--source", "simulated", "--ticker", "SIM-WALK")
     assert done.returncode == 0, done.stderr

@@ -60,6 +60,7 @@ def test_rows_kept_aside_are_counted_and_can_be_looked_up(cli, price_file, store
     assert (row["session"], row["kind"]) == (cells[0][:10], "high_low_contradiction")
 
 
+@pytest.mark.exhaustive
 def test_retrain_then_forecast_then_report(cli, stored, tmp_path):
     trained = cli("retrain", "--ticker", "META")
     assert trained.code == 0

@@ -60,6 +60,7 @@ def test_clocks_that_disagree_and_a_full_disk_are_problems(yahoo, monkeypatch, t
     assert "0.5 GB are free" in found["disk"].words
 
 
+@pytest.mark.exhaustive
 def test_status_for_monitoring_is_a_document_with_the_same_exit_code(cli, market):
     market.issue("2012-03-30")
     result = cli("status", "--format", "json")

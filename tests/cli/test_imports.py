@@ -26,9 +26,9 @@ def _run(words, code_after=""):
     "words",
     [
         ["status"],
-        ["prices", "update", "--source", "simulated"],
         *sample(
             [
+                ["prices", "update", "--source", "simulated"],
                 ["sql", "--list"],
                 ["sql", "price_health"],
                 ["prices", "import", "prices.csv", "--ticker", "META"],

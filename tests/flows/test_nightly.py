@@ -47,6 +47,7 @@ def _flow_run(run_id, *, tasks=0):
     return asyncio.run(read())
 
 
+@pytest.mark.exhaustive
 def test_a_night_forecasts_backtests_and_reports_every_ticker():
     night = _run(["SIM-A", "SIM-B"])
     assert night.summary == "2 of 2 tickers done"

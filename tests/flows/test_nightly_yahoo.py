@@ -80,6 +80,7 @@ def test_the_tickers_of_the_settings_that_became_inactive_are_left_out(yahoo, mo
     assert [outcome.ticker for outcome in run_nightly().outcomes] == ["META"]
 
 
+@pytest.mark.exhaustive
 def test_a_night_says_once_what_it_learned_of_an_exchanges_sessions(yahoo, caplog):
     for ticker in ("AAPL", "META"):
         yahoo.server.hide(ticker, yahoo.last, until=yahoo.hidden_until)

@@ -79,6 +79,7 @@ def test_prune_says_what_it_freed(meta):
     assert prune(return_state=True).message == "0.0 MB freed: weights of 0 of 0 models"
 
 
+@pytest.mark.exhaustive
 def test_an_hourly_night_works_on_what_is_due_and_ends_at_once_where_nothing_is(tmp_path):
     (tmp_path / "stockrnn.toml").write_text(SMALL_TOML)
 

@@ -18,6 +18,7 @@ def _broken(monkeypatch):
 
 
 @pytest.mark.usefixtures("_broken")
+@pytest.mark.exhaustive
 def test_a_night_serves_all_others_and_says_what_is_wrong(settings, engine):
     settings = settings.model_copy(update={"calendars": {"SIM-B": "ASEX"}})
     night = walk_night(settings, engine, FRIDAY_EVENING, ["SIM-B", "SIM-A"], specs=["tutorial"], pictures=False)

@@ -56,6 +56,7 @@ def test_the_doctor_follows_the_same_calendars_and_names_a_ticker_that_has_none(
     assert (health, words.startswith("^NOSUCH: its exchange is not known")) == ("problem", True)
 
 
+@pytest.mark.exhaustive
 def test_a_scheduled_night_looks_at_the_same_calendars(settings, stored):
     new_year = datetime(2025, 1, 1, 12, tzinfo=UTC)  # New York's and London's last sessions were on the 31st
     run = Run(settings=settings, engine=stored, as_of=new_year, now=new_year)

@@ -80,6 +80,7 @@ def test_no_other_target_is_live_after_the_opening_and_that_is_said_when_the_tic
     assert night.notes == ()  # it could not be otherwise
 
 
+@pytest.mark.exhaustive
 def test_what_can_be_live_only_after_a_weekend_is_said_so():
     assert "except after a weekend" in explain_never_live("GC=F", load_calendar("CMES", through_year=2026), "open")
     assert explain_never_live("GC=F", load_calendar("CMES", through_year=2026), "close") is None

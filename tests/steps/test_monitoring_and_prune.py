@@ -36,6 +36,7 @@ def warn(job, **options):
     return monitor_models(job.settings, job.engine, **({"as_of": job.as_of, "simulated": True} | options))
 
 
+@pytest.mark.exhaustive
 def test_a_model_that_is_worse_live_than_naive_is_warned_of(month):
     (warning,) = warn(month)
     assert warning.startswith("SIM-FAT: the live forecasts of tutorial are worse than naive and the last close over ")
@@ -44,6 +45,7 @@ def test_a_model_that_is_worse_live_than_naive_is_warned_of(month):
     assert warn(month, as_of=month.as_of + timedelta(days=400)) == ()  # nothing in the past year
 
 
+@pytest.mark.exhaustive
 @pytest.mark.exhaustive
 def test_status_says_it_without_calling_it_a_problem(month):
     state = read_status(month.settings, month.engine, now=month.as_of)

@@ -168,6 +168,7 @@ def test_the_view_of_live_skill_counts_live_forecasts_by_their_last_score(run_ni
     assert spans[20]["coverage_80"] == pytest.approx(np.mean([row["inside_80"] for row in last]))
 
 
+@pytest.mark.exhaustive
 def test_every_forecast_can_be_recomputed_and_a_price_changed_by_hand_is_found(run_night, make_job, engine):
     nights = evenings(make_job, 12)
     made = [run_night(night)[1] for night in nights]

@@ -46,6 +46,7 @@ def rows(engine, statement):
 
 
 @pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
 def test_one_training_serves_all_tickers(make):
     first, second = retrain_if_due(make("SIM-A")), retrain_if_due(make("SIM-B"))
     assert first.reason == "no model yet"

@@ -147,6 +147,7 @@ def last_before(kept, moment, nothing):
 @given(writes=WRITES, hours=st.integers(0, 5))
 @example(writes=[(INSTANT, BARS), (INSTANT, SPLIT), (INSTANT, BARS)], hours=0)
 @ONCE
+@pytest.mark.exhaustive
 def test_what_was_known_at_any_time_is_what_was_read_after_the_last_write_by_then(write, read, empty, writes, hours):
     empty()
     nothing = read()

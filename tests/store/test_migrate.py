@@ -179,6 +179,7 @@ def test_who_saw_no_schema_and_then_waited_for_another_to_make_it_changes_nothin
     assert dump(engine) == before
 
 
+@pytest.mark.exhaustive
 def test_two_processes_that_open_a_new_store_at_the_same_moment_both_succeed(settings):
     command = [sys.executable, "-c", OPEN_AT_A_SIGN, str(settings.home)]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)

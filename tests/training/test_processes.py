@@ -123,6 +123,7 @@ def test_of_several_at_a_time_one_that_is_lost_is_tried_once_more_alone(tmp_path
     executor.close()
 
 
+@pytest.mark.exhaustive
 def test_closing_ends_what_still_runs_at_once_and_leaves_no_process(executor):
     pid = executor.submit(ask()).result().forecaster
     running, waiting = executor.submit(ask("endless")), executor.submit(ask())
