@@ -76,6 +76,8 @@ def test_a_night_stopped_in_a_training_ends_at_once_and_the_next_one_goes_on(
     alone = number == signal.SIGINT  # what a user has who presses Ctrl-C
     if (runner == "single") != alone and not pytestconfig.getoption("--all-nights"):
         pytest.skip("each signal stops one kind of runner each time; run with --all-nights")
+    if number == signal.SIGKILL and not pytestconfig.getoption("--all-nights"):
+        pytest.skip("tests/test_kills.py kills nights each time; run with --all-nights")
     mark = uuid.uuid4().hex
     (tmp_path / "stockrnn.toml").write_text(ENDLESS)
     night = start(tmp_path, mark, STOCKRNN_TASK_RUNNER=runner)

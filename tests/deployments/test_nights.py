@@ -159,7 +159,9 @@ def impatient(deployed, prefect_api):
 
 @pytest.mark.exhaustive
 @pytest.mark.usefixtures("impatient")
-def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(deployed, start_worker):
+def test_a_killed_run_is_shown_as_crashed_and_the_next_one_does_the_rest(deployed, start_worker, pytestconfig):
+    if not pytestconfig.getoption("--all-nights"):
+        pytest.skip("it takes three minutes, and tests/test_kills.py kills runs each time; run with --all-nights")
     home, undisturbed = deployed.folder / "killed", deployed.folder / "undisturbed"
     worker = start_worker("killed", STOCKRNN_HOME=str(home))
     run = deployed.start_night(NIGHT | {"epochs": 100_000}, queue="killed")  # long enough to be killed in

@@ -51,17 +51,16 @@ def _one_night():
 
 @pytest.mark.exhaustive
 @pytest.mark.slow
-def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_path):
+@pytest.mark.parametrize("runner", ["processes", "dask"])
+def test_processes_and_dask_give_the_rows_of_one_training_after_the_other(tmp_path, pytestconfig, runner):
+    if runner == "dask" and not pytestconfig.getoption("--all-nights"):
+        pytest.skip("tests/training/test_dask.py trains on a cluster each time; run with --all-nights")
     _make(tmp_path / "alone", 'task_runner = "single"')
     alone = _one_night()
     assert len(alone["forecasts"]) == 2 * len(TICKERS)
     assert len(alone["models"]) == len(TICKERS) + 1
-    for runner in (
-        ['task_runner = "processes"', "processes = 2"],
-        ['task_runner = "dask"', "processes = 2"],
-    ):
-        _make(tmp_path / runner[0].split('"')[1], *runner)
-        assert _one_night() == alone
+    _make(tmp_path / runner, f'task_runner = "{runner}"', "processes = 2")
+    assert _one_night() == alone
 
 
 @pytest.mark.exhaustive

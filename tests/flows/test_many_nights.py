@@ -19,8 +19,8 @@ TICKERS = ["SIM-WALK", "SIM-SIGNAL"]
 
 @pytest.fixture
 def nights(request):
-    """A year with --all-nights, which takes minutes, else a week."""
-    return SESSIONS[: 250 if request.config.getoption("--all-nights") else 5]
+    """A year with --all-nights, which takes minutes, else three of them."""
+    return SESSIONS[: 250 if request.config.getoption("--all-nights") else 3]
 
 
 @pytest.mark.exhaustive
