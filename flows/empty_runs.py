@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterId,
@@ -39,11 +40,21 @@ def remove_empty_runs() -> None:
 def _remove_empty_runs_of(deployment: UUID) -> None:
     # a client of its own: the run's has been connected, and would try for a minute to reach a server that is gone
     with get_client(sync_client=True, httpx_settings={"timeout": _ANSWER_SECONDS}) as client:
-        empty = client.read_flow_runs(
-            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[EMPTY]))),
-            limit=_MAX_REMOVED,
-        )
-        for run in empty:
-            with suppress(ObjectNotFound):  # somebody else was faster
-                client.delete_flow_run(run.id)
+        delete_runs(client, empty_runs(client, deployment))
+
+
+def empty_runs(client: SyncPrefectClient, deployment: UUID) -> list[UUID]:
+    """Return the ids of the deployment's empty runs, at most 200."""
+    found = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=[EMPTY]))),
+        limit=_MAX_REMOVED,
+    )
+    return [run.id for run in found]
+
+
+def delete_runs(client: SyncPrefectClient, runs: list[UUID]) -> None:
+    """Delete these runs, but for those that somebody else has deleted meanwhile."""
+    for run in runs:
+        with suppress(ObjectNotFound):
+            client.delete_flow_run(run)
