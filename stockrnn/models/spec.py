@@ -65,6 +65,11 @@ class Spec(BaseModel, ABC):
         """Whether its trainings are counted in epochs, so that `with_epochs` can change how many."""
         return type(self).with_epochs is not Spec.with_epochs
 
+    @property
+    def has_network(self) -> bool:
+        """Whether its models are recurrent networks that are trained by gradients, so that `view_network` has one."""
+        return type(self).view_network is not Spec.view_network
+
     def count_members(self) -> int:
         """Return how many networks one model consists of; each can be trained apart."""
         return 1
@@ -130,9 +135,9 @@ class Spec(BaseModel, ABC):
         HoldoutError, TrainingError
         """
 
-    def view_network(self, model: Forecaster, bars: pd.DataFrame, *, target: Target) -> NetworkView | None:  # noqa: ARG002  # of kinds that have one
-        """Return the recurrent network of a fitted model, with the windows of these bars; None where it has none."""
-        return None
+    def view_network(self, model: Forecaster, bars: pd.DataFrame, *, target: Target) -> NetworkView:
+        """Return the recurrent network of a fitted model, with the windows of these bars; see `has_network`."""
+        raise NotImplementedError(f"{self.kind} has no network")
 
     @classmethod
     @abstractmethod

@@ -33,7 +33,7 @@ def forgotten_after(norms: np.ndarray) -> int | None:
 
 def describe_reaches(reaches: Sequence[SpecReach]) -> str:
     """Say in one sentence which trained networks have forgotten the oldest sessions and which still feel them."""
-    names, oldest = name_networks(reaches), len(reaches[0].trained.inputs)
+    names, lookbacks = name_networks(reaches), [len(reach.trained.inputs) for reach in reaches]
     after = {reach.spec: forgotten_after(reach.trained.inputs) for reach in reaches}
     forgotten = [(names[spec], count) for spec, count in after.items() if count is not None]
     first = [f"{name} has forgotten what happened {count_sessions(count)} ago" for name, count in forgotten[:1]]
@@ -42,10 +42,17 @@ def describe_reaches(reaches: Sequence[SpecReach]) -> str:
         if forgotten
         else []
     )
-    feeling = [names[spec] for spec, count in after.items() if count is None]
-    if feeling:
-        feels = "feels" if len(feeling) == 1 else "feel"
-        parts.append(f"{_join(feeling)} still {feels} {'it' if parts else f'what happened {oldest} sessions ago'}")
+    alike = len(set(lookbacks)) == 1
+    for oldest in sorted(set(lookbacks)):
+        feeling = [
+            names[spec]
+            for (spec, count), lookback in zip(after.items(), lookbacks, strict=True)
+            if count is None and lookback == oldest
+        ]
+        if feeling:
+            feels = "feels" if len(feeling) == 1 else "feel"
+            what = "it" if parts and alike else f"what happened {count_sessions(oldest)} ago"
+            parts.append(f"{_join(feeling)} still {feels} {what}")
     sentence = "; ".join(parts)
     return sentence[:1].upper() + sentence[1:]
 

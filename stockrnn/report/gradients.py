@@ -35,7 +35,7 @@ _LOWEST = 1e-12  # below it, float32 has no more to say
 _SHOWN = 1e-9  # the lowest end of an axis
 _MARKERS = 6
 _FACTOR_STEPS = 8  # of a factor's line that is shorter the name would not be seen to be its
-_CLEAR = 1.5  # of the upper end: the name stands below it
+_CLEAR = 0.08  # of the axis' height: the name of a factor's line stands below its upper end
 _OF_STATES = "the top layer's last output by its earlier ones; sessions before the last one"
 _OF_INPUTS = "the forecast by what each session brings; sessions ago"
 
@@ -60,7 +60,7 @@ def make_gradients(*, ticker: str, reaches: Sequence[SpecReach], remedies: Remed
     top = 72 + lines * 40 + 62.0
     row = _PANEL_HEAD + _PANEL + _PANEL_FOOT
     page = Page(int(top + 3 * row + 46))
-    _write_header(page, ticker, title, lookback=len(reaches[0].trained.inputs))
+    _write_header(page, ticker, title, lookbacks=[len(one.trained.inputs) for one in reaches])
     boxes = _columns(top)
     _draw_pair(page, boxes, "From state to state", reaches, _states)
     boxes = _columns(top + row)
@@ -81,8 +81,9 @@ def _inputs(reach: Reach) -> np.ndarray:
     return reach.inputs
 
 
-def _write_header(page: Page, ticker: str, title: str, *, lookback: int) -> None:
-    write_masthead(page, "GRADIENTS", f"{ticker}, windows of {lookback} sessions")
+def _write_header(page: Page, ticker: str, title: str, *, lookbacks: Sequence[int]) -> None:
+    sizes = " and ".join(str(lookback) for lookback in sorted(set(lookbacks)))
+    write_masthead(page, "GRADIENTS", f"{ticker}, windows of {sizes} sessions")
     box = Box(MARGIN, 72, WIDTH - 2 * MARGIN, 0)
     end = page.write_wrapped(box, title, size=_TITLE_SIZE, bold=True)
     standfirst = (
@@ -114,7 +115,8 @@ def _draw_pair(
     for box, (when, lines) in zip(boxes, pairs, strict=True):
         first, note = (0, _OF_STATES) if choose is _states else (1, _OF_INPUTS)
         _write_head(page, box, f"{title}, {when}", note)
-        ax, right = _add_axes(page, box, scale, first=first, count=len(lines[0]), names=[one.spec for one in reaches])
+        count = max(len(line) for line in lines)
+        ax, right = _add_axes(page, box, scale, first=first, count=count, names=[one.spec for one in reaches])
         _draw_factors(ax, lines, first=first)
         labels = [
             _draw_line(ax, line, look, first=first, name=reach.spec)
@@ -129,7 +131,7 @@ def _make_scale(lines: Sequence[np.ndarray], *, factors: bool) -> tuple[float, f
     values = values[values > _LOWEST]
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.1, 1.0)
     if factors:
-        steps = len(lines[0]) - 1
+        steps = max(len(line) for line in lines) - 1
         low, high = min(low, high * min(_FACTORS) ** steps), max(high, low)
     return 10.0 ** math.floor(math.log10(max(low, _SHOWN))), 10.0 ** math.ceil(math.log10(high * 1.05))
 
@@ -172,13 +174,13 @@ def _draw_factors(ax: Axes, lines: Sequence[np.ndarray], *, first: int) -> None:
     """Draw what a factor per session would leave, from the middle of where the networks begin."""
     begins = [float(line[0]) for line in lines if line[0] > _LOWEST]
     start = math.exp(float(np.mean(np.log(begins)))) if begins else 1.0
-    back = np.arange(len(lines[0]))
+    back = np.arange(max(len(line) for line in lines))
     low, high = ax.get_ylim()
     for factor in _FACTORS:
         values = start * factor**back
         shown = (values >= low) & (values <= high)
         ax.plot(first + back[shown], values[shown], color="#B5B5B5", linewidth=1.0, zorder=1)
-        inside = np.flatnonzero((values >= low) & (values <= high / _CLEAR))
+        inside = np.flatnonzero((values >= low) & (values <= high * (low / high) ** _CLEAR))
         if len(inside) >= _FACTOR_STEPS:
             at = min(int(inside[-1]), len(back) - 2)
             ax.annotate(

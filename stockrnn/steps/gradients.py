@@ -45,6 +45,8 @@ def study_gradients(jobs: Sequence[Job], trainer: Trainer) -> Studied:
         A spec has no recurrent network.
     UnknownTickerError, NotEnoughHistoryError, MissingTargetError, HoldoutError, TrainingError, DamagedModelError
     """
+    for job in jobs:
+        _require_network(job)
     plans = [_plan(job) for job in jobs]
     trainer.begin(*(plan for plan in plans if isinstance(plan, TrainingRequest)))
     views = [_view(job, plan, trainer) for job, plan in zip(jobs, plans, strict=True)]
@@ -71,16 +73,19 @@ def write_picture(job: Job, studied: Studied) -> Path:
     return path
 
 
+def _require_network(job: Job) -> None:
+    if not job.spec.has_network:
+        raise UsageError(
+            f"spec {job.spec_name!r} is of kind {job.spec.kind!r}, which has no gradient that goes back in time: "
+            f"name specs of recurrent networks, such as rnn, gru, tutorial or quantile"
+        )
+
+
 def _view(job: Job, plan: Model | TrainingRequest, trainer: Trainer) -> NetworkView:
     """Return the network with the windows of the training span."""
     forecaster = trainer.train(plan).forecaster if isinstance(plan, TrainingRequest) else restore(plan)
     known = job.history.bars.iloc[-job.spec.train_sessions :]
     view = job.spec.view_network(forecaster, known, target=job.target)
-    if view is None:
-        raise UsageError(
-            f"spec {job.spec_name!r} is of kind {job.spec.kind!r}, which has no gradient that goes back in time: "
-            f"name specs of recurrent networks, such as rnn, gru, tutorial or quantile"
-        )
     if not len(view.examples.y):
         raise StockrnnError(f"{job.ticker}: too few sessions are stored for one window; import more history")
     return view

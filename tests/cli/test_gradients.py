@@ -59,8 +59,9 @@ def test_the_numbers_are_a_table_or_csv_or_json_and_the_picture_is_written(cli, 
 
 def test_a_kind_without_a_gradient_is_bad_usage_and_is_told_which_have_one(cli, specs):
     specs.trade("2012-03-30")
-    said = cli("gradients", "--ticker", "SIM-FAT", "--spec", "echo_state")
+    said = cli("gradients", "--ticker", "SIM-FAT", "--spec", "tutorial", "--spec", "echo_state")
     assert (said.code, said.out) == (2, "")
+    assert "training" not in said.err
     assert said.err.splitlines()[-1] == (
         "error: spec 'echo_state' is of kind 'echo_state', which has no gradient that goes back in time: "
         "name specs of recurrent networks, such as rnn, gru, tutorial or quantile"

@@ -16,8 +16,8 @@ CELLS = {
 BACK = np.arange(40)
 
 
-def make_reach(spec, factor, *, cell=None):
-    one = Reach(inputs=0.3 * factor**BACK, states=factor**BACK)
+def make_reach(spec, factor, *, cell=None, lookback=40):
+    one = Reach(inputs=0.3 * factor ** BACK[:lookback], states=factor ** BACK[:lookback])
     return SpecReach(spec=spec, cell=cell or CELLS[spec], untrained=one, trained=one)
 
 
@@ -25,7 +25,7 @@ def make_remedies(reach, *, after=10):
     free = reach.trained.inputs
     norms = np.random.default_rng(0).lognormal(1, 0.5, 38)
     return RemedyEffect(
-        spec=reach.spec, truncate_after=after, free=free, truncated=np.where(after > BACK, free, 0.0),
+        spec=reach.spec, truncate_after=after, free=free, truncated=np.where(after > BACK[: len(free)], free, 0.0),
         clip_norm=2.0, norms=norms,
     )  # fmt: skip
 
@@ -81,6 +81,28 @@ def test_the_title_says_what_is_seen(factors, words):
     assert describe_reaches([make_reach(spec, factor) for spec, factor in factors.items()]) == words
 
 
+RNN_FEELS = "he simple network still feels what happened 12 sessions ago"
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (1.0, f"T{RNN_FEELS}; the GRU still feels what happened 40 sessions ago"),
+        (0.8, f"The GRU has forgotten what happened 22 sessions ago; t{RNN_FEELS}"),
+    ],
+)
+def test_windows_of_two_lengths_are_told_apart_and_drawn_whole(factor, words):
+    reaches = [make_reach("rnn", 1.0, lookback=12), make_reach("gru", factor)]
+    assert describe_reaches(reaches) == words
+    figure = make_picture(reaches)
+    assert "META, windows of 12 and 40 sessions" in words_of(figure)
+    assert find_flaws(figure) == NO_FLAWS
+    for ax in figure.axes[:4]:
+        ends = {max(line.get_xdata()) for line in ax.lines if line.get_color() in {"#D55E00", "#0072B2"}}
+        assert max(ends) <= ax.get_xlim()[1]
+        assert len(ends) == 2
+
+
 def test_the_lines_are_the_numbers_and_end_where_they_are_zero():
     reaches = [make_reach("rnn", 0.7), make_reach("tutorial", 0.95)]
     figure = make_picture(reaches)
@@ -99,6 +121,18 @@ def test_the_lines_are_the_numbers_and_end_where_they_are_zero():
 def test_the_factors_of_the_theory_stand_behind():
     texts = [text.get_text() for text in make_picture([make_reach("rnn", 0.7)]).axes[0].texts]
     assert texts == ["0.9", "1", "1.1"]
+
+
+@pytest.mark.parametrize("factor", [0.3, 0.9, 1.0, 1.1])
+def test_the_names_of_the_factors_stand_within_their_axes(factor):
+    figure = make_picture([make_reach("rnn", factor)])
+    figure.canvas.draw()
+    for ax in figure.axes[:4]:
+        box = ax.get_window_extent()
+        for text in ax.texts:
+            inner = text.get_window_extent()
+            assert box.y0 <= inner.y0
+            assert inner.y1 <= box.y1
 
 
 def test_the_panels_say_which_network_they_show_and_what_was_done_to_it():
