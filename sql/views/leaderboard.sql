@@ -1,6 +1,7 @@
 -- One row per backtest: the spec's errors beside those of naive and of the last close, in quote currency.
 -- Those of the last close are null for adj_close, which is on another scale.
 -- skill is 1 - mae / naive_mae: positive is better than naive.
+-- pinball, of a spec that names quantiles, stands beside the least one of the volatility benchmarks.
 with metrics as (
     select
         backtest_metrics.backtest_id,
@@ -26,7 +27,14 @@ with metrics as (
         ) as last_close_rmse,
         max(backtest_metrics.value) filter (
             where backtest_metrics.model = backtests.spec and backtest_metrics.metric = 'skill'
-        ) as skill
+        ) as skill,
+        max(backtest_metrics.value) filter (
+            where backtest_metrics.model = backtests.spec and backtest_metrics.metric = 'pinball'
+        ) as pinball,
+        min(backtest_metrics.value) filter (
+            where backtest_metrics.model in ('ewma', 'gjr_garch', 'har_fhs', 'har_quantiles')
+            and backtest_metrics.metric = 'pinball'
+        ) as benchmark_pinball
     from backtest_metrics
     inner join backtests on backtest_metrics.backtest_id = backtests.backtest_id
     group by backtest_metrics.backtest_id
@@ -46,6 +54,8 @@ select
     metrics.naive_rmse,
     metrics.last_close_rmse,
     metrics.skill,
+    metrics.pinball,
+    metrics.benchmark_pinball,
     backtests.verdict,
     backtests.folds,
     backtests.epochs,

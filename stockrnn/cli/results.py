@@ -79,7 +79,7 @@ def _warn_of_stale_prices(done: Sequence["Outcome"]) -> None:
 def print_backtest(backtest: "Backtest") -> None:
     """Print what was trained on, what was forecast, and the metrics of the spec beside those of the baselines."""
     from stockrnn.evaluation.benchmarks import baselines_for
-    from stockrnn.report.words import verdict
+    from stockrnn.report.words import interval_verdict, verdict
 
     sessions, first, last = len(backtest.forecasts), backtest.losses[0], backtest.losses[-1]
     of_training, of_holdout = _describe_arrays(backtest)
@@ -100,7 +100,11 @@ def print_backtest(backtest: "Backtest") -> None:
     methods = [name for name in VOLATILITY_BENCHMARKS if name in backtest.metrics]
     models = [backtest.spec, *baselines_for(backtest.target), *methods]
     print_table(("metric", *models), [_metric_row(backtest, name, models) for name in names])
-    typer.echo(f"\nverdict   {verdict(backtest)}\n")
+    typer.echo(f"\nverdict   {verdict(backtest)}")
+    of_intervals = interval_verdict(backtest)
+    if of_intervals:
+        typer.echo(f"intervals {of_intervals}")
+    typer.echo("")
 
 
 def print_comparison(comparison: "Comparison") -> None:

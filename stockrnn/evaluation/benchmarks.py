@@ -1,4 +1,4 @@
-"""What a target is compared with: its baselines with their titles, and the price that its moves are counted from."""
+"""What a target is compared with: baselines and methods, with their titles, and the price that moves count from."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -11,6 +11,13 @@ BASELINE_TITLES = {
     "drift": "drift",
     "moving_average": "moving average",
 }
+VOLATILITY_TITLES = {
+    "ewma": "EWMA",
+    "gjr_garch": "GJR-GARCH-t",
+    "har_fhs": "HAR-FHS",
+    "har_quantiles": "HAR quantile regression",
+}
+"""Of `VOLATILITY_BENCHMARKS`, which forecast quantiles."""
 _NO_BENCHMARKS = ("drift", "moving_average")
 
 
@@ -45,11 +52,14 @@ def reference_column(target: Target) -> Literal["close", "adj_close"]:
     return "adj_close" if target == "adj_close" else "close"
 
 
-def join_titles(baselines: Iterable[str], *, word: Literal["and", "or"]) -> str:
-    """Write baselines as part of a sentence.
+def join_titles(names: Iterable[str], *, word: Literal["and", "or"]) -> str:
+    """Write baselines and volatility benchmarks as part of a sentence.
 
     >>> join_titles(["naive", "last_close"], word="or")
     'naive or the last close'
+    >>> join_titles(["ewma", "gjr_garch", "har_fhs"], word="and")
+    'EWMA, GJR-GARCH-t and HAR-FHS'
     """
     titles = {name: title if name == "naive" else f"the {title}" for name, title in BASELINE_TITLES.items()}
-    return f" {word} ".join(titles[name] for name in baselines)
+    *first, last = [(titles | VOLATILITY_TITLES)[name] for name in names]
+    return f"{', '.join(first)} {word} {last}" if first else last

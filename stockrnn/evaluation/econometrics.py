@@ -36,7 +36,7 @@ def ewma_quantiles(returns: pd.Series, *, first: date, levels: Sequence[float]) 
     standardized = (returns / volatility).iloc[_WARM_UP:]
     parts = [
         np.outer(volatility.loc[year], np.quantile(standardized.loc[: year[0]].iloc[:-1], levels))
-        for year in _years(returns, first)
+        for year in split_years(returns.index, first)
     ]
     return _frame(returns, first, parts, levels)
 
@@ -51,7 +51,7 @@ def gjr_garch_quantiles(returns: pd.Series, *, first: date, levels: Sequence[flo
     from arch import arch_model
 
     parts = []
-    for year in _years(returns, first):
+    for year in split_years(returns.index, first):
         known = _PERCENT * returns.loc[: year[-1]]
         model = arch_model(known, mean="Constant", vol="GARCH", p=1, o=1, q=1, dist="t", rescale=False)
         fitted = model.fit(last_obs=year[0], disp="off", show_warning=False)
@@ -62,9 +62,9 @@ def gjr_garch_quantiles(returns: pd.Series, *, first: date, levels: Sequence[flo
     return _frame(returns, first, parts, levels)
 
 
-def _years(returns: pd.Series, first: date) -> Iterator[pd.DatetimeIndex]:
+def split_years(index: pd.Index, first: date) -> Iterator[pd.DatetimeIndex]:
     """Yield the sessions from `first` on, one calendar year at a time."""
-    sessions = pd.DatetimeIndex(returns.loc[pd.Timestamp(first) :].index)
+    sessions = pd.DatetimeIndex(index[index >= pd.Timestamp(first)])
     for year in sorted(set(sessions.year)):
         yield sessions[sessions.year == year]
 

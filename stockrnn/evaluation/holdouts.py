@@ -11,10 +11,10 @@ from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.evaluation import baselines
 from stockrnn.evaluation.benchmarks import benchmarks_for, direction_reference
 from stockrnn.evaluation.intervals import LEVELS, QUANTILES, add_intervals, rolling_volatility
-from stockrnn.evaluation.metrics import compute_metrics, coverage, interval_score, pinball
-from stockrnn.evaluation.significance import diebold_mariano, wilson_interval
-from stockrnn.evaluation.verdicts import Verdict, decide_verdict
-from stockrnn.types import BASELINES, INTERVAL_COLUMNS, Span, Target
+from stockrnn.evaluation.metrics import compute_metrics, coverage, interval_score, pinball, pinball_losses
+from stockrnn.evaluation.significance import Comparison, diebold_mariano, wilson_interval
+from stockrnn.evaluation.verdicts import Verdict, decide_verdict, judge
+from stockrnn.types import BASELINES, INTERVAL_COLUMNS, VOLATILITY_BENCHMARKS, Span, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +158,8 @@ def compute_scores(
         `[model][metric]`: those of `compute_metrics`; `dm_p_value`, of the absolute error against naive's; how many
         sessions `directional_accuracy` is a share of, and its 95 % interval; and for the spec and the others, over
         the sessions that have intervals, `coverage_80`, `coverage_95`, each with its own 95 % interval,
-        `interval_score_80`, and `pinball` with its number of sessions.
+        `interval_score_80`, and `pinball` with its number of sessions. Of the others also `pinball_p_value`, of the
+        spec's pinball loss against theirs.
     """
     columns = {spec: "predicted", **{name: name for name in BASELINES if name in forecasts}}
     scores = _score_prices(forecasts, columns, target=target)
@@ -166,6 +167,7 @@ def compute_scores(
         columns_of = ["predicted", *INTERVAL_COLUMNS]
         table = forecasts.assign(**{column: other[column].reindex(forecasts.index) for column in columns_of})
         scores[name] = compute_scores(table.dropna(subset=columns_of), spec=name, target=target)[name]
+        scores[name]["pinball_p_value"] = _compare_pinball(forecasts, table).p_value
     return scores | {spec: scores[spec] | _score_intervals(forecasts)}
 
 
@@ -194,6 +196,44 @@ def find_verdict(forecasts: pd.DataFrame, *, target: Target) -> Verdict:
     known = forecasts[forecasts["predicted"].notna()]
     benchmarks = {name: absolute_errors(known, name) for name in benchmarks_for(target)}
     return decide_verdict(absolute_errors(known, "predicted"), benchmarks)
+
+
+def find_interval_verdict(metrics: Mapping[str, Mapping[str, float]], *, spec: str) -> Verdict | None:
+    """Compare a spec's pinball loss with those of the volatility benchmarks that stand beside it.
+
+    Parameters
+    ----------
+    metrics
+        Those of `compute_scores`, fresh or as they are stored.
+
+    Returns
+    -------
+    Verdict or None
+        None where no benchmark was scored on all sessions of the spec.
+    """
+    known = metrics[spec]
+    sessions = known.get("pinball_sessions", 0)
+    others = {name: metrics[name] for name in VOLATILITY_BENCHMARKS if name in metrics}
+    compared = {
+        name: Comparison(
+            n=int(sessions), difference=known["pinball"] - other["pinball"], p_value=other["pinball_p_value"]
+        )
+        for name, other in others.items()
+        if sessions and other.get("pinball_sessions") == sessions
+    }
+    return judge(compared, sessions=int(sessions)) if compared else None
+
+
+def _compare_pinball(forecasts: pd.DataFrame, other: pd.DataFrame) -> Comparison:
+    """Compare the pinball losses of two tables of the same sessions, where both have all quantiles."""
+    tables = [table.reindex(columns=["actual", *QUANTILES.values()]) for table in (forecasts, other)]
+    rows = tables[0].notna().all(axis=1) & tables[1].notna().all(axis=1)
+    actual = forecasts["actual"][rows].to_numpy()
+    losses = [
+        pinball_losses(actual, {level: table[column][rows].to_numpy() for level, column in QUANTILES.items()})
+        for table in tables
+    ]
+    return diebold_mariano(*losses)
 
 
 def count_directions(forecasts: pd.DataFrame, column: str, *, target: Target) -> int:

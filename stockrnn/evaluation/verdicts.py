@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -82,11 +82,19 @@ def decide_verdict(
     if sessions < MIN_SESSIONS:
         return Verdict(relation="too few", against=tuple(benchmarks), n=sessions)
     compared = {name: pooled_diebold_mariano(loss, other, clusters=dates) for name, other in benchmarks.items()}
+    verdict = judge(compared, sessions=sessions)
+    best = min(float(np.mean(other)) for other in benchmarks.values())
+    suspicious = verdict.relation == "better" and float(np.mean(loss)) < LEAK_RELATIVE_LOSS * best
+    return replace(verdict, suspicious=suspicious)
+
+
+def judge(compared: Mapping[str, Comparison], *, sessions: int) -> Verdict:
+    """Decide as `decide_verdict` does, from comparisons with each benchmark that are known already."""
+    if sessions < MIN_SESSIONS:
+        return Verdict(relation="too few", against=tuple(compared), n=sessions)
     relation, against = _relate(compared, sessions)
     p_value = max(compared[name].p_value for name in against)
-    best = min(float(np.mean(other)) for other in benchmarks.values())
-    suspicious = relation == "better" and float(np.mean(loss)) < LEAK_RELATIVE_LOSS * best
-    return Verdict(relation=relation, against=against, n=sessions, p_value=p_value, suspicious=suspicious)
+    return Verdict(relation=relation, against=against, n=sessions, p_value=p_value)
 
 
 def _relate(compared: Mapping[str, Comparison], sessions: int) -> tuple[Relation, tuple[str, ...]]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.signal import lfilter
 
 from stockrnn.evaluation.benchmarks import reference_column
 from stockrnn.evaluation.intervals import VOLATILITY_DECAY
+from stockrnn.evaluation.ranges import average_volatility, session_variances, usual_move
 from stockrnn.types import Target
 
 INPUTS = ("return", "overnight", "size", "range", "volume")
@@ -25,16 +25,9 @@ WARM_UP = 250
 # all decays are the share of its weight that a session keeps per later session
 _SHORT_DECAY, _LONG_DECAY = 0.75, 0.99
 _VOLUME_SESSIONS = 20
-_MIN_VARIANCE = 1e-8
-_SIZE_DECAY = 0.998
-_SIZE_PRIOR = 100.0  # sessions
-_SIZE_FROM = 60
-_MAX_SIZE = 6.0
-_MIN_SIZE = 0.1
 _MAX = 8.0
 _MAX_VOLUME = 3.0
 _USUAL_SIZE = 0.8  # the mean of |z| of a standard normal z
-_USUAL_MOVE = 0.75  # of stocks' closes in units of volatility, tails being fat
 _USUAL_DAYS = 1.4
 _MAX_DAYS = 5.0
 
@@ -89,7 +82,7 @@ def make_inputs(
     return Inputs(
         x=_stack_windows(known, volatility[last], lookback=lookback, count=count),
         context=_stack_context(known, days_ahead.reindex(bars.index))[last],
-        scale=(volatility * _usual_move(bars[target], reference, volatility))[last],
+        scale=(volatility * usual_move(bars[target], reference, volatility))[last],
         reference_price=reference.to_numpy(dtype=np.float64)[last],
         sessions=pd.DatetimeIndex(bars.index[last]),
     )
@@ -138,34 +131,11 @@ def _clip(numbers: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(numbers, -_MAX, _MAX), dtype=np.float32)
 
 
-def _usual_move(target: pd.Series, reference: pd.Series, volatility: np.ndarray) -> np.ndarray:
-    """Return per session how large the moves to the target up to then were in units of volatility; 1 is usual.
-
-    The root of an exponentially weighted mean that begins as if `_SIZE_PRIOR` sessions had been usual: the root goes
-    only halfway, since what set a ticker apart in the past sets it less apart later. It makes the targets of
-    different tickers and prices more alike: an open moves less than a close, by more for some tickers than others.
-    """
-    moves = np.abs(np.log((target / reference.shift(1)).to_numpy(dtype=np.float64)))
-    sizes = np.minimum(moves[_SIZE_FROM:] / volatility[_SIZE_FROM - 1 : -1], _MAX_SIZE)
-    known = np.isfinite(sizes)
-    total = _accumulate(np.where(known, sizes, 0.0), start=_SIZE_PRIOR * _USUAL_MOVE)
-    mean = np.full(len(target), 1.0)
-    mean[_SIZE_FROM:] = total / _accumulate(known.astype(np.float64), start=_SIZE_PRIOR) / _USUAL_MOVE
-    return np.asarray(np.sqrt(np.maximum(mean, _MIN_SIZE)))
-
-
-def _accumulate(numbers: np.ndarray, *, start: float) -> np.ndarray:
-    """Return the running sum, which decays by `_SIZE_DECAY`."""
-    if not len(numbers):
-        return numbers
-    return np.asarray(lfilter([1.0], [1.0, -_SIZE_DECAY], numbers, zi=[_SIZE_DECAY * start])[0])
-
-
 def _measure(bars: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that windows are made of, per session, from this and earlier sessions alone."""
-    opened, high, low, close = (np.log(bars[name]) for name in ("open", "high", "low", "close"))
+    opened, close = np.log(bars["open"]), np.log(bars["close"])
     moved, overnight = close.diff(), opened - close.shift(1)
-    variance = (_garman_klass(opened, high, low, close) + overnight.fillna(0.0) ** 2).clip(lower=_MIN_VARIANCE)
+    variance = session_variances(bars)
     return pd.DataFrame(
         {
             "return": moved,
@@ -173,27 +143,11 @@ def _measure(bars: pd.DataFrame) -> pd.DataFrame:
             "size": moved.abs(),
             "range": 0.5 * np.log(variance),
             "volume": _relative_volume(bars["volume"]),
-            "volatility": _average(variance, VOLATILITY_DECAY),
-            "short": _average(variance, _SHORT_DECAY),
-            "long": _average(variance, _LONG_DECAY),
+            "volatility": average_volatility(variance, decay=VOLATILITY_DECAY),
+            "short": average_volatility(variance, decay=_SHORT_DECAY),
+            "long": average_volatility(variance, decay=_LONG_DECAY),
         }
     )
-
-
-def _garman_klass(opened: pd.Series, high: pd.Series, low: pd.Series, close: pd.Series) -> pd.Series:
-    """Return the variance while the exchange was open, from the four prices of each session.
-
-    Garman & Klass (1980), "On the Estimation of Security Price Volatilities from Historical Data", equation 20
-    without its small terms.
-    """
-    variance: pd.Series = 0.5 * (high - low) ** 2 - (2 * np.log(2) - 1) * (close - opened) ** 2
-    return variance
-
-
-def _average(variance: pd.Series, decay: float) -> pd.Series:
-    """Return the root of the exponentially weighted mean."""
-    mean: pd.Series = variance.ewm(alpha=1 - decay, adjust=True).mean()
-    return mean.pow(0.5)
 
 
 def _relative_volume(volume: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from stockrnn.evaluation.benchmarks import is_on_scale
 from stockrnn.report.formats import format_price, format_weekday
 from stockrnn.report.markdown import escape_markdown
-from stockrnn.report.words import describe_forecast, verdict
+from stockrnn.report.words import describe_forecast, interval_verdict, verdict
 from stockrnn.types import Backtest, Forecast, MissedNight
 
 _MAX_ISSUES = 50
@@ -119,7 +119,12 @@ def _describe_spec(outcome: Outcome) -> list[str]:
         spans += f", 95 %: {_write_span(forecast.lower_95, forecast.upper_95)}"
         lines += [escape_markdown(describe_forecast(forecast, currency=None)), "", f"{spans}; {forecast.kind}.", ""]
     if outcome.backtest:
-        lines += [f"Backtest of {outcome.backtest.holdout}: **{escape_markdown(verdict(outcome.backtest))}**", ""]
+        of_intervals = interval_verdict(outcome.backtest)
+        also = f"; its intervals: {escape_markdown(of_intervals)}" if of_intervals else ""
+        lines += [
+            f"Backtest of {outcome.backtest.holdout}: **{escape_markdown(verdict(outcome.backtest))}**{also}",
+            "",
+        ]
     return lines
 
 

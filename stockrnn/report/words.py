@@ -3,7 +3,7 @@
 import math
 
 from stockrnn.evaluation.benchmarks import benchmarks_for, reference_column
-from stockrnn.evaluation.holdouts import count_directions, find_verdict
+from stockrnn.evaluation.holdouts import count_directions, find_interval_verdict, find_verdict
 from stockrnn.report.formats import (
     format_amount,
     format_day,
@@ -73,14 +73,15 @@ def describe_backtest(backtest: Backtest, *, currency: str | None = None) -> tup
     Returns
     -------
     tuple of str
-        Three or four sentences: the test, the average miss, the bias and the direction. A sentence whose
-        metric is missing is left out, except the second.
+        Three to five sentences: the test, the average miss, the bias, the direction and, of a model that names its
+        own intervals, these. A sentence whose metric is missing is left out, except the second.
     """
     sentences = (
         _describe_test(backtest),
         _describe_miss(backtest, currency=currency),
         _describe_bias(backtest, currency=currency),
         _describe_direction(backtest),
+        _describe_intervals(backtest),
     )
     return tuple(sentence for sentence in sentences if sentence)
 
@@ -88,6 +89,12 @@ def describe_backtest(backtest: Backtest, *, currency: str | None = None) -> tup
 def verdict(backtest: Backtest) -> str:
     """Return what the errors prove about the spec beside its benchmarks."""
     return find_verdict(backtest.forecasts, target=backtest.target).words
+
+
+def interval_verdict(backtest: Backtest) -> str:
+    """Return what the pinball losses prove about the spec beside the volatility benchmarks; empty without any."""
+    found = find_interval_verdict(backtest.metrics, spec=backtest.spec)
+    return "" if found is None else found.words
 
 
 def chance_points(sessions: int) -> float:
@@ -170,3 +177,8 @@ def _describe_direction(backtest: Backtest) -> str:
         f"{format_share(share)} of {count_sessions(count)}; a coin is right half of the time, give or take "
         f"{chance_points(count):.0f} points over that many."
     )
+
+
+def _describe_intervals(backtest: Backtest) -> str:
+    words = interval_verdict(backtest)
+    return f"Its intervals and their middle, judged together by the pinball loss: {words}." if words else ""

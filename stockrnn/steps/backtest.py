@@ -9,9 +9,9 @@ import pandas as pd
 from stockrnn import networks
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.evaluation.holdouts import Split, compare_with_baselines, compute_scores, find_verdict, split_holdout
-from stockrnn.evaluation.volatility_benchmarks import make_volatility_benchmarks
 from stockrnn.models.forecaster import Forecaster
 from stockrnn.models.registry import restore
+from stockrnn.steps.benchmarks import make_benchmarks
 from stockrnn.steps.run import Job
 from stockrnn.steps.universe import read_universe
 from stockrnn.store.backtests import read_backtest, write_backtest
@@ -211,9 +211,7 @@ def _make_backtest(job: Job, case: _Case, source: _Source) -> Backtest:
     bars, split = job.history.bars, case.split
     said = source.forecaster.forecast_known(bars, split.held_out, target=job.target)
     forecasts = compare_with_baselines(split, bars["close"], said)
-    others: dict[str, pd.DataFrame] = {}
-    if job.spec.has_intervals:
-        others = make_volatility_benchmarks(bars, split.held_out, target=job.target)
+    others = make_benchmarks(job, split.held_out)
     return Backtest(
         backtest_id=_name(job, case),
         ticker=job.ticker,

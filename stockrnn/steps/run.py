@@ -1,9 +1,10 @@
 """What steps work on: a run, and within it one ticker and one spec, with the prices known at its moment."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeVar
 
 import pandas as pd
 from sqlalchemy import Connection, Engine
@@ -28,6 +29,8 @@ from stockrnn.store.instruments import read_calendar_name, read_instrument, read
 from stockrnn.store.prices import PriceState, is_simulated, read_bars, read_price_state
 from stockrnn.store.quarantined import describe_quarantined, read_quarantined
 from stockrnn.types import Scope, Target
+
+T = TypeVar("T")
 
 
 def find_calendar(
@@ -133,6 +136,7 @@ class Run:
     now: datetime
     simulated_as_of: datetime | None = None
     _histories: dict[str, History] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _remembered: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def specs(self) -> dict[str, Spec]:
@@ -176,6 +180,13 @@ class Run:
         if ticker not in self._histories:
             self._histories[ticker] = self._read_history(ticker)
         return self._histories[ticker]
+
+    def remember(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` gave for this key when it was first asked for; what many tickers share is made once."""
+        if key not in self._remembered:
+            self._remembered[key] = make()
+        made: T = self._remembered[key]
+        return made
 
     def forget(self, ticker: str) -> None:
         """Read a ticker's history again when it is next asked for: its prices were written."""

@@ -12,8 +12,8 @@ from stockrnn.evaluation.holdouts import compute_scores, find_verdict
 from stockrnn.evaluation.intervals import add_intervals
 from stockrnn.evaluation.standings import compare_with_benchmarks, find_errors
 from stockrnn.evaluation.verdicts import Verdict
-from stockrnn.evaluation.volatility_benchmarks import make_volatility_benchmarks
 from stockrnn.steps.backtest import Backtested, Holdout, backtest, plan
+from stockrnn.steps.benchmarks import make_benchmarks
 from stockrnn.steps.run import Job
 from stockrnn.store.backtests import read_backtest, write_backtest
 from stockrnn.store.engine import reading, writing
@@ -164,11 +164,8 @@ def _join(job: Job, span: Span, backtest_ids: Sequence[str]) -> Backtest:
 
 def _make_walk(job: Job, span: Span, name: str, folds: Sequence[Backtest]) -> Backtest:
     forecasts = pd.concat([fold.forecasts for fold in folds])
-    others: dict[str, pd.DataFrame] = {}
-    if job.spec.has_intervals:
-        sessions = pd.DatetimeIndex(forecasts.index)
-        others = make_volatility_benchmarks(job.history.bars, sessions, target=job.target)
-    else:
+    others = make_benchmarks(job, pd.DatetimeIndex(forecasts.index))
+    if not job.spec.has_intervals:
         forecasts = add_intervals(forecasts)
     first = folds[0]
     return Backtest(

@@ -10,7 +10,7 @@ import pandas as pd
 from stockrnn.types.words import Kind, Market, Ruling, Span, Target
 
 BASELINES: tuple[str, ...] = ("naive", "last_close", "drift", "moving_average")
-VOLATILITY_BENCHMARKS: tuple[str, ...] = ("ewma", "gjr_garch")
+VOLATILITY_BENCHMARKS: tuple[str, ...] = ("ewma", "gjr_garch", "har_fhs", "har_quantiles")
 """Further benchmarks of a backtest of a quantile model; `gjr_garch` where the extra is installed."""
 INTERVAL_COLUMNS: tuple[str, ...] = ("lower_80", "upper_80", "lower_95", "upper_95")
 ERROR_COLUMNS: tuple[str, ...] = ("ticker", "spec", "session", "scale", "predicted", *BASELINES)

@@ -2,13 +2,14 @@ import pytest
 
 from stockrnn.evaluation.benchmarks import (
     BASELINE_TITLES,
+    VOLATILITY_TITLES,
     baselines_for,
     benchmarks_for,
     direction_reference,
     join_titles,
     reference_column,
 )
-from stockrnn.types import BASELINES
+from stockrnn.types import BASELINES, VOLATILITY_BENCHMARKS
 
 NEXT_SESSION = ("open", "high", "low")
 
@@ -36,8 +37,13 @@ def test_directions_of_a_close_are_counted_from_naive_which_is_the_last_close_on
     assert [reference_column(target) for target in ("close", "adj_close")] == ["close", "adj_close"]
 
 
+def test_every_volatility_benchmark_has_a_title_without_an_article():
+    assert set(VOLATILITY_TITLES) == set(VOLATILITY_BENCHMARKS)
+    assert join_titles(["har_fhs", "har_quantiles"], word="or") == "HAR-FHS or HAR quantile regression"
+
+
 def test_every_baseline_has_a_title_and_all_but_naive_an_article():
     assert set(BASELINE_TITLES) == set(BASELINES)
-    assert join_titles(BASELINES, word="and") == "naive and the last close and the drift and the moving average"
+    assert join_titles(BASELINES, word="and") == "naive, the last close, the drift and the moving average"
     assert join_titles(["naive"], word="or") == "naive"
     assert join_titles(["naive", "last_close"], word="or") == "naive or the last close"

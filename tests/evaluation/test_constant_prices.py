@@ -16,7 +16,7 @@ SESSIONS = load_calendar("XNYS", through_year=2026).sessions(date(2022, 1, 3), d
 
 def test_no_benchmark_of_volatility_is_made_of_a_price_that_never_moved():
     bars = pd.DataFrame(5.0, index=SESSIONS, columns=list(BAR_COLUMNS))
-    assert make_volatility_benchmarks(bars, SESSIONS[-20:], target="open") == {}
+    assert make_volatility_benchmarks(bars, SESSIONS[-20:], target="open", fit_har=lambda _: None) == {}
 
 
 def test_without_moves_intervals_are_unknown_or_the_price_itself():

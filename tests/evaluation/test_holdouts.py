@@ -7,7 +7,7 @@ from holdouts import run_holdout
 from sklearn.metrics import mean_pinball_loss
 
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
-from stockrnn.evaluation.holdouts import compute_scores, count_directions, split_holdout
+from stockrnn.evaluation.holdouts import compute_scores, count_directions, find_interval_verdict, split_holdout
 from stockrnn.evaluation.metrics import compute_metrics
 from stockrnn.market.calendars import load_calendar
 from stockrnn.sources.csv_file import read_price_file
@@ -284,5 +284,44 @@ def test_further_models_are_scored_on_their_own_sessions_with_directions_of_the_
     )
     scores = compute_scores(table, spec="same", target="open", others={"ewma": other.iloc[10:]})
     alone = compute_scores(table.iloc[10:].assign(**other.iloc[10:]), spec="ewma", target="open")
-    assert scores["ewma"] == alone["ewma"]
+    assert {**scores["ewma"], "pinball_p_value": None} == {**alone["ewma"], "pinball_p_value": None}
     assert scores["ewma"]["directional_accuracy_sessions"] == len(table) - 10
+
+
+def make_quantiles(table, width):
+    """Name quantiles around the last close, `width` wide: the right one is that of the market."""
+    names = {"lower_95": -1.96, "lower_80": -1.28, "predicted": 0.0, "upper_80": 1.28, "upper_95": 1.96}
+    return pd.DataFrame({name: table["last_close"] * (1 + width * z) for name, z in names.items()})
+
+
+def test_the_verdict_on_intervals_is_against_the_best_volatility_benchmark(walk):
+    table, _ = walk
+    moves = table["actual"] / table["last_close"] - 1
+    right, wide, wider = (make_quantiles(table, moves.std() * factor) for factor in (1.0, 1.5, 3.0))
+    about = {"spec": "mine", "target": "open"}
+
+    def judge(mine, **others):
+        return find_interval_verdict(compute_scores(table.assign(**mine), **about, others=others), spec="mine")
+
+    best = judge(right, ewma=wider, har_fhs=wide)
+    assert (best.relation, best.against) == ("better", ("ewma", "har_fhs"))
+    assert best.p_value < 0.001
+    assert best.words == "better than EWMA and HAR-FHS (p < 0.001)"
+    between = judge(wide, ewma=wider, har_fhs=right)
+    assert between.words == "worse than HAR-FHS (p < 0.001)"
+    same = judge(right, ewma=wider, har_fhs=right)
+    assert same.words == "no better than HAR-FHS"
+    few = table.iloc[:5]
+    scores = compute_scores(few.assign(**right.iloc[:5]), **about, others={"ewma": wide.iloc[:5]})
+    assert find_interval_verdict(scores, spec="mine").words == "too few sessions to tell (n = 5)"
+
+
+def test_without_benchmarks_of_all_its_sessions_there_is_no_verdict_on_intervals(walk):
+    table, _ = walk
+    mine = table.assign(**make_quantiles(table, 0.01))
+    assert find_interval_verdict(compute_scores(mine, spec="mine", target="open"), spec="mine") is None
+    others = {"ewma": make_quantiles(table, 0.02).iloc[10:]}
+    assert find_interval_verdict(compute_scores(mine, spec="mine", target="open", others=others), spec="mine") is None
+    plain = table.drop(columns=[name for name in table if name.startswith(("lower", "upper"))])
+    scores = compute_scores(plain, spec="mine", target="open", others={"ewma": make_quantiles(table, 0.02)})
+    assert find_interval_verdict(scores, spec="mine") is None

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from stockrnn.evaluation.holdouts import compute_scores
 from stockrnn.market.calendars import load_calendar
-from stockrnn.report.words import chance_points, describe_backtest, describe_forecast, verdict
+from stockrnn.report.words import chance_points, describe_backtest, describe_forecast, interval_verdict, verdict
 from stockrnn.sources.simulated import FIRST_SESSION, RANDOM_WALK, simulate_bars
 from stockrnn.types import Backtest, Forecast, Span
 
@@ -160,6 +161,19 @@ def test_a_backtest_is_told_in_four_sentences():
     assert direction == (
         "Counted from the last close, it named the right direction in 48 % of 21 sessions; a coin is right half of "
         "the time, give or take 21 points over that many."
+    )
+
+
+def test_a_fifth_sentence_says_what_intervals_are_worth_beside_volatility_benchmarks():
+    model = {"mae": 3.0, "pinball": 1.0, "pinball_sessions": 21}
+    backtest = make_backtest(model, {"mae": 2.5}, {"mae": 2.5})
+    assert interval_verdict(backtest) == ""
+    other = {"pinball": 1.2, "pinball_sessions": 21}
+    known = {"ewma": other | {"pinball_p_value": 0.01}, "har_fhs": other | {"pinball_p_value": 0.0123}}
+    backtest = replace(backtest, metrics=backtest.metrics | known)
+    assert describe_backtest(backtest)[-1] == (
+        "Its intervals and their middle, judged together by the pinball loss: better than EWMA and HAR-FHS "
+        "(p = 0.012)."
     )
 
 

@@ -1,10 +1,14 @@
 """One quantile model for all tickers of a market: trained once, forecast from, replayed, tested."""
 
+import re
+
 import pytest
 from inline import backtest_holdout, make_trainer, refuse, retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, SMALL, SMALL_QUANTILE, evening
 
+from stockrnn.cli.results import print_backtest
 from stockrnn.errors import HoldoutError, NotEnoughHistoryError
+from stockrnn.evaluation.har import HarRegression
 from stockrnn.settings import Settings
 from stockrnn.steps.backtest import last_whole_month
 from stockrnn.steps.forecast import forecast_next
@@ -161,8 +165,33 @@ def test_a_walk_of_two_months_is_judged_beside_econometrics(make):
     jobs = [make(as_of=evening(2012, 6, 29))]
     (walked,) = walk_forward(jobs, parse_holdout("2012-04:2012-05"), trainer=make_trainer()).backtests
     assert walked.folds == 2
-    assert set(walked.metrics) >= {"quantile", "ewma", "gjr_garch"}
+    assert set(walked.metrics) >= {"quantile", "ewma", "gjr_garch", "har_fhs", "har_quantiles"}
+    assert 0 <= walked.metrics["har_quantiles"]["pinball_p_value"] <= 1
     assert walked.forecasts["lower_80"].notna().all()
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
+def test_har_is_fitted_once_in_a_run_on_all_tickers_as_known_before_the_holdout(make, monkeypatch, capsys):
+    fitted, fit = [], HarRegression.fit
+
+    def count(bars, **options):
+        fitted.append(bars)
+        return fit(bars, **options)
+
+    monkeypatch.setattr(HarRegression, "fit", count)
+    job, holdout = make(as_of=evening(2012, 6, 29)), parse_holdout("2012-05")
+    tested = [backtest_holdout(job.run.job(ticker, "quantile"), holdout).backtest for ticker in TICKERS]
+    (bars,) = fitted
+    assert set(bars) == set(TICKERS)
+    assert {str(known.index[-1].date()) for known in bars.values()} == {"2012-04-30"}
+    assert all(one.metrics["har_quantiles"]["pinball_sessions"] == 22 for one in tested)
+    assert all(one.metrics["har_fhs"]["pinball_sessions"] == 22 for one in tested)
+    print_backtest(tested[0])
+    *_, verdict, intervals, blank, _end = capsys.readouterr().out.split("\n")
+    assert verdict.startswith("verdict   ")
+    assert re.match("intervals (no better than|worse than|too few)", intervals)
+    assert blank == ""
 
 
 @pytest.mark.usefixtures("stored")
