@@ -1,17 +1,20 @@
 """How good the quantile model is beside econometrics on real prices, and what it costs.
 
-Trained once on the sessions up to 2019, tested one session ahead on 2020-01 to 2025-09: the close of the next
-session, five tickers. Needs the real price files beside the checkout.
+One session ahead, nothing is trained on the test span or after it: the five tickers, trained on together and then
+each left out of the training in turn, 2020-01 to 2025-09; and tickers that no model was trained on, 2012 to 2017.
+Needs the real price files beside the checkout.
 """
 
 import time
+from dataclasses import dataclass
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pytest
 
+from stockrnn.evaluation.benchmarks import VOLATILITY_TITLES
 from stockrnn.evaluation.econometrics import ewma_quantiles, gjr_garch_quantiles
+from stockrnn.evaluation.har import HarRegression, find_moves, har_fhs_quantiles
 from stockrnn.evaluation.metrics import pinball_losses
 from stockrnn.evaluation.significance import pooled_diebold_mariano
 from stockrnn.models.features import make_targets
@@ -22,69 +25,113 @@ from stockrnn.sources.csv_file import read_price_file
 
 TICKERS = ("META", "AAPL", "MSFT", "DIA", "BRK-B")
 SPEC = QuantileSpec()
-CUTOFF, FIRST, LAST = "2019-12-31", date(2020, 1, 1), "2025-09-30"
+MIDDLE = LEVELS.index(0.5)
+GROUPS = pytest.mark.parametrize("group", ["together", "left_out", "unseen"])
+TARGETS = pytest.mark.parametrize("target", ["close", "open"])
 
 
-def losses_of(actual, quantiles):
-    """Return the pinball loss of each forecast."""
-    return pinball_losses(actual, dict(zip(LEVELS, quantiles.T, strict=True)))
+@dataclass(frozen=True)
+class Case:
+    """Tickers that a model is trained on, up to the session before `first`, and those that it is tested on."""
+
+    training: dict
+    tested: dict
+    first: date
+    last: date
 
 
-@pytest.fixture(scope="module")
-def files(shared_data):
-    return {
-        ticker: read_price_file(shared_data / "yahoo" / f"{ticker}.csv").set_index("session") for ticker in TICKERS
-    }
+def read_files(folder):
+    return {path.stem: read_price_file(path).set_index("session") for path in sorted(folder.glob("*.csv"))}
 
 
-@pytest.fixture(scope="module")
-def model(files):
+def cases_of(group, shared_data):
+    files = read_files(shared_data / "yahoo")
+    five = {name: files[name] for name in TICKERS}
+    if group == "together":
+        return [Case(five, five, date(2020, 1, 1), date(2025, 9, 30))]
+    if group == "left_out":
+        others = ({name: bars for name, bars in five.items() if name != left} for left in five)
+        return [
+            Case(rest, {left: five[left]}, date(2020, 1, 1), date(2025, 9, 30))
+            for left, rest in zip(five, others, strict=True)
+        ]
+    unseen = {name: bars for name, bars in read_files(shared_data / "djia").items() if name not in five}
+    return [Case(five, unseen, date(2012, 1, 1), date(2017, 12, 31))]
+
+
+def run(case, target):
+    """Return one row per forecast: the move, and the quantiles of the model and of each benchmark."""
+    known = {name: bars.loc[: str(case.first)].iloc[:-1] for name, bars in case.training.items()}
+    known = {name: bars for name, bars in known.items() if len(bars) > SPEC.min_sessions}
     began = time.perf_counter()
-    fitted = SPEC.fit({ticker: bars.loc[:CUTOFF] for ticker, bars in files.items()}, target="close", seed=0)
-    epochs = [len(losses) for losses in fitted.losses]
+    model = SPEC.fit(known, target=target, seed=0)
+    epochs = [len(losses) for losses in model.losses]
     seconds = time.perf_counter() - began
-    print(f"\ntraining on {fitted.windows} windows, one thread: {seconds:.0f} s, epochs {epochs}, {fitted.median}")
-    return fitted
+    print(f"\ntraining on {model.windows} windows of {', '.join(known)}: {seconds:.0f} s, epochs {epochs}")
+    regression = HarRegression.fit(known, target=target, levels=LEVELS)
+    return pd.concat(
+        [forecast_ticker(case, name, model, regression, target) for name in case.tested], ignore_index=True
+    )
 
 
-@pytest.fixture(scope="module")
-def tested(files, model):
-    """Return one row per forecast: the actual log return, and the quantiles of the model and of econometrics."""
-    tables = []
-    for ticker, bars in files.items():
-        inputs = make_windows_of(bars, lookback=SPEC.lookback, target="close")
-        answers = make_targets(bars, inputs, target="close")
-        rows = pd.DataFrame({"actual": answers * inputs.scale, "unit": inputs.scale}, index=inputs.sessions)
-        rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("lstm"))
-        rows.index = pd.DatetimeIndex(pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions))
-        rows = rows.iloc[:-1]  # what came after the last bar is not known
-        returns = np.log(bars["close"]).diff().dropna()
-        for name, forecast in (("gjr", gjr_garch_quantiles), ("ewma", ewma_quantiles)):
-            other = forecast(returns, first=FIRST, levels=LEVELS).set_axis(range(len(LEVELS)), axis=1)
-            rows = rows.join(other.add_prefix(name))
-        tables.append(rows.loc[str(FIRST) : LAST].assign(ticker=ticker).rename_axis("session").reset_index())
-    return pd.concat(tables, ignore_index=True)
-
-
-def quantiles_of(tested, name):
-    return tested[[f"{name}{at}" for at in range(len(LEVELS))]].to_numpy()
-
-
-def test_the_model_beside_econometrics(tested):
-    actual, ours = tested["actual"].to_numpy(), quantiles_of(tested, "lstm")
-    print(f"\n{len(tested)} forecasts")
-    for name in ("gjr", "ewma"):
-        losses, others = losses_of(actual, ours), losses_of(actual, quantiles_of(tested, name))
-        found = pooled_diebold_mariano(losses, others, clusters=tested["session"].to_numpy())
-        print(f"pinball over that of {name}: {losses.mean() / others.mean():.4f} (p = {found.p_value:.1e})")
-    print(f"relative MAE of the median: {np.abs(actual - ours[:, 4]).sum() / np.abs(actual).sum():.4f}")
-    inside = pd.Series((ours[:, 1] <= actual) & (actual <= ours[:, 7]), index=tested.index)
-    print(f"coverage of the 90 % interval: {100 * inside.mean():.1f} %")
-    groups = {
-        "year": tested["session"].dt.year,
-        "ticker": tested["ticker"],
-        "volatility": pd.qcut(tested["unit"], 3, labels=["low", "middle", "high"]),
+def forecast_ticker(case, name, model, regression, target):
+    bars = case.tested[name].loc[: str(case.last)]
+    inputs = make_windows_of(bars, lookback=SPEC.lookback, target=target)
+    answers = make_targets(bars, inputs, target=target)
+    rows = pd.DataFrame({"actual": answers * inputs.scale}, index=inputs.sessions)
+    rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("quantile"))
+    rows.index = pd.DatetimeIndex(pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions))
+    rows = rows.iloc[:-1].loc[str(case.first) :]  # what came after the last bar is not known
+    moves = find_moves(bars, target=target).dropna()
+    options = {"first": case.first, "levels": LEVELS}
+    others = {
+        "ewma": ewma_quantiles(moves, **options),
+        "gjr_garch": gjr_garch_quantiles(moves, **options),
+        "har_fhs": har_fhs_quantiles(bars, target=target, **options),
+        "har_quantiles": regression.forecast(bars, rows.index, target=target),
     }
-    for name, group in groups.items():
-        shares = inside.groupby(group, observed=True).mean()
-        print(f"  by {name}: " + ", ".join(f"{key} {100 * share:.1f}" for key, share in shares.items()))
+    for method, table in others.items():
+        rows = rows.join(table.set_axis(range(len(LEVELS)), axis=1).add_prefix(method))
+    return rows.assign(ticker=name).rename_axis("session").reset_index()
+
+
+def losses_of(tested, method):
+    quantiles = tested[[f"{method}{at}" for at in range(len(LEVELS))]].to_numpy()
+    return pinball_losses(tested["actual"].to_numpy(), dict(zip(LEVELS, quantiles.T, strict=True)))
+
+
+def inside(tested, level):
+    """Whether each move lay in the model's interval."""
+    low, high = (LEVELS.index(round(end, 3)) for end in ((1 - level) / 2, (1 + level) / 2))
+    return (tested[f"quantile{low}"] <= tested["actual"]) & (tested["actual"] <= tested[f"quantile{high}"])
+
+
+def span_of(shares):
+    return f"{100 * shares.min():.1f} to {100 * shares.max():.1f} %"
+
+
+@TARGETS
+@GROUPS
+def test_the_model_beside_econometrics(group, target, shared_data):
+    tested = pd.concat([run(case, target) for case in cases_of(group, shared_data)], ignore_index=True)
+    losses = {name: losses_of(tested, name) for name in ("quantile", *VOLATILITY_TITLES)}
+    by_ticker = pd.DataFrame(losses).groupby(tested["ticker"]).mean()
+    print(f"\n{group}, {target}: {len(tested)} forecasts of {len(by_ticker)} tickers; pinball loss over that of")
+    for name, title in VOLATILITY_TITLES.items():
+        found = pooled_diebold_mariano(losses["quantile"], losses[name], clusters=tested["session"].to_numpy())
+        ratio = losses["quantile"].mean() / losses[name].mean()
+        each = ", ".join(f"{key} {one:.3f}" for key, one in (by_ticker["quantile"] / by_ticker[name]).items())
+        print(f"  {title:24}{ratio:.4f} (p = {found.p_value:.1e})  {each}")
+    misses = (tested["actual"] - tested[f"quantile{MIDDLE}"]).abs().groupby(tested["ticker"]).sum()
+    moved = tested["actual"].abs().groupby(tested["ticker"]).sum()
+    each = ", ".join(f"{key} {one:.4f}" for key, one in (misses / moved).items())
+    print(f"  relative MAE of the median{misses.sum() / moved.sum():9.4f}  {each}")
+    for level in (0.9, 0.95):
+        held = inside(tested, level)
+        year, ticker = (held.groupby(key).mean() for key in (tested["session"].dt.year, tested["ticker"]))
+        rolled = pd.concat([part.rolling(250).mean() for _, part in held.groupby(tested["ticker"])]).dropna()
+        print(
+            f"  coverage of {100 * level:.0f} %: {100 * held.mean():.1f} %; by ticker {span_of(ticker)}, by year "
+            f"{span_of(year)}, over any 250 sessions of a ticker {span_of(rolled)}"
+        )
+        print("    " + ", ".join(f"{key} {100 * share:.1f}" for key, share in ticker.items()))
