@@ -7,7 +7,7 @@ Needs the real price files beside the checkout.
 
 import time
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import pytest
@@ -17,6 +17,8 @@ from stockrnn.evaluation.econometrics import ewma_quantiles, gjr_garch_quantiles
 from stockrnn.evaluation.har import HarRegression, find_moves, har_fhs_quantiles
 from stockrnn.evaluation.metrics import pinball_losses
 from stockrnn.evaluation.significance import pooled_diebold_mariano
+from stockrnn.market.bars import check_bars
+from stockrnn.market.calendars import load_calendar
 from stockrnn.models.features import make_targets
 from stockrnn.models.quantile import QUANTILE_LEVELS as LEVELS
 from stockrnn.models.quantile import QuantileSpec
@@ -41,7 +43,13 @@ class Case:
 
 
 def read_files(folder):
-    return {path.stem: read_price_file(path).set_index("session") for path in sorted(folder.glob("*.csv"))}
+    """Return the bars of each file that an import would keep."""
+    sessions = load_calendar("XNYS", through_year=2026).sessions(date(1990, 1, 1), date(2025, 12, 31))
+    closes = pd.Series(sessions.tz_localize("UTC") + pd.Timedelta(hours=21), index=sessions)
+    return {
+        path.stem: check_bars(read_price_file(path), closes=closes, as_of=datetime(2026, 1, 2, tzinfo=UTC)).frame
+        for path in sorted(folder.glob("*.csv"))
+    }
 
 
 def cases_of(group, shared_data):
@@ -122,10 +130,11 @@ def test_the_model_beside_econometrics(group, target, shared_data):
         ratio = losses["quantile"].mean() / losses[name].mean()
         each = ", ".join(f"{key} {one:.3f}" for key, one in (by_ticker["quantile"] / by_ticker[name]).items())
         print(f"  {title:24}{ratio:.4f} (p = {found.p_value:.1e})  {each}")
-    misses = (tested["actual"] - tested[f"quantile{MIDDLE}"]).abs().groupby(tested["ticker"]).sum()
-    moved = tested["actual"].abs().groupby(tested["ticker"]).sum()
+    missed, move = (tested["actual"] - tested[f"quantile{MIDDLE}"]).abs(), tested["actual"].abs()
+    noise = pooled_diebold_mariano(missed.to_numpy(), move.to_numpy(), clusters=tested["session"].to_numpy()).p_value
+    misses, moved = (errors.groupby(tested["ticker"]).sum() for errors in (missed, move))
     each = ", ".join(f"{key} {one:.4f}" for key, one in (misses / moved).items())
-    print(f"  relative MAE of the median{misses.sum() / moved.sum():9.4f}  {each}")
+    print(f"  relative MAE of the median{misses.sum() / moved.sum():9.4f} (p = {noise:.2f})  {each}")
     for level in (0.9, 0.95):
         held = inside(tested, level)
         year, ticker = (held.groupby(key).mean() for key in (tested["session"].dt.year, tested["ticker"]))
