@@ -86,10 +86,13 @@ RNN_FEELS = "he simple network still feels what happened 12 sessions ago"
 
 @pytest.mark.parametrize(
     ("factor", "words"),
-    [
-        (1.0, f"T{RNN_FEELS}; the GRU still feels what happened 40 sessions ago"),
-        (0.8, f"The GRU has forgotten what happened 22 sessions ago; t{RNN_FEELS}"),
-    ],
+    sample(
+        [
+            (0.8, f"The GRU has forgotten what happened 22 sessions ago; t{RNN_FEELS}"),
+            (1.0, f"T{RNN_FEELS}; the GRU still feels what happened 40 sessions ago"),
+        ],
+        first=1,
+    ),
 )
 def test_windows_of_two_lengths_are_told_apart_and_drawn_whole(factor, words):
     reaches = [make_reach("rnn", 1.0, lookback=12), make_reach("gru", factor)]
@@ -123,7 +126,7 @@ def test_the_factors_of_the_theory_stand_behind():
     assert texts == ["0.9", "1", "1.1"]
 
 
-@pytest.mark.parametrize("factor", [0.3, 0.9, 1.0, 1.1])
+@pytest.mark.parametrize("factor", sample([0.9, 0.3, 1.0, 1.1], first=1))
 def test_the_names_of_the_factors_stand_within_their_axes(factor):
     figure = make_picture([make_reach("rnn", factor)])
     figure.canvas.draw()
