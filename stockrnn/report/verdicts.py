@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from stockrnn.evaluation.benchmarks import BASELINE_TITLES, benchmarks_for, direction_reference
 from stockrnn.report.axes import HEAD_HEIGHT, LOOKS, MODEL, TICK_SIZE, Look
 from stockrnn.report.formats import MISSING, format_price, format_share
-from stockrnn.report.layout import GREY, INK, Box, Page, level_top
+from stockrnn.report.layout import GREY, INK, Box, Page, level_top, line_height
 from stockrnn.report.panels import write_head
 from stockrnn.report.words import describe_backtest, metric, price_scale, verdict
 from stockrnn.types import Backtest
@@ -25,6 +25,9 @@ _ROW = 23.0
 _MAX_NAME_WIDTH = 250.0
 _VERDICT_SIZE = 20.0
 _COIN = 0.5
+_SENTENCE_SIZE = 10.5
+_SMALL_SIZE = 10.0  # where the sentences would reach into the row below
+_PARAGRAPH_GAP = 7.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,16 @@ def write_verdict(page: Page, box: Box, title: str, text: str, sentences: Sequen
     size = _VERDICT_SIZE if len(page.wrap(text, width=box.width, size=_VERDICT_SIZE, bold=True)) <= 2 else 16.0  # noqa: PLR2004  # lines
     width = page.balanced_width(text, width=box.width, size=size, bold=True)
     top = page.write_wrapped(Box(box.left, box.top + 38, width, 0), text, size=size, bold=True) + 10
+    room = box.top + box.height - top
+    small = _measure_height(page, sentences, width=box.width, size=_SENTENCE_SIZE) > room
     for sentence in sentences:
-        top = page.write_wrapped(Box(box.left, top, box.width, 0), sentence, size=10.5) + 7
+        size = _SMALL_SIZE if small else _SENTENCE_SIZE
+        top = page.write_wrapped(Box(box.left, top, box.width, 0), sentence, size=size) + _PARAGRAPH_GAP
+
+
+def _measure_height(page: Page, sentences: Sequence[str], *, width: float, size: float) -> float:
+    lines = sum(len(page.wrap(sentence, width=width, size=size)) for sentence in sentences)
+    return lines * line_height(size) + _PARAGRAPH_GAP * max(len(sentences) - 1, 0)
 
 
 def draw_errors(page: Page, box: Box, backtest: Backtest, *, currency: str | None) -> None:

@@ -2,7 +2,7 @@
 
 import math
 
-from stockrnn.evaluation.benchmarks import benchmarks_for, reference_column
+from stockrnn.evaluation.benchmarks import benchmarks_for, join_titles, reference_column
 from stockrnn.evaluation.holdouts import count_directions, find_interval_verdict, find_verdict
 from stockrnn.report.formats import (
     format_amount,
@@ -21,6 +21,7 @@ TARGET_NAMES: dict[Target, str] = {
     "close": "close",
     "adj_close": "adjusted close",
 }
+_FEW_NAMES = 2
 _SAME = "practically the same as "
 _VERBS: dict[Target, str] = {
     "open": "open at",
@@ -73,15 +74,14 @@ def describe_backtest(backtest: Backtest, *, currency: str | None = None) -> tup
     Returns
     -------
     tuple of str
-        Three to five sentences: the test, the average miss, the bias, the direction and, of a model that names its
-        own intervals, these. A sentence whose metric is missing is left out, except the second.
+        Three or four sentences: the test, the average miss, the bias or, of a model that names quantiles, what these
+        are worth, and the direction. A sentence whose metric is missing is left out, except the second.
     """
     sentences = (
         _describe_test(backtest),
         _describe_miss(backtest, currency=currency),
-        _describe_bias(backtest, currency=currency),
+        _describe_quantiles(backtest) or _describe_bias(backtest, currency=currency),
         _describe_direction(backtest),
-        _describe_intervals(backtest),
     )
     return tuple(sentence for sentence in sentences if sentence)
 
@@ -179,6 +179,12 @@ def _describe_direction(backtest: Backtest) -> str:
     )
 
 
-def _describe_intervals(backtest: Backtest) -> str:
-    words = interval_verdict(backtest)
-    return f"Its intervals and their middle, judged together by the pinball loss: {words}." if words else ""
+def _describe_quantiles(backtest: Backtest) -> str:
+    found = find_interval_verdict(backtest.metrics, spec=backtest.spec)
+    if found is None:
+        return ""
+    words = found.words
+    if len(found.against) > _FEW_NAMES:
+        words = words.replace(join_titles(found.against, word="and"), f"{len(found.against)} volatility benchmarks")
+        words = words.replace(join_titles(found.against, word="or"), f"{len(found.against)} volatility benchmarks")
+    return f"Its quantiles, by their pinball loss: {words}."

@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.text import Text
 
-from stockrnn.types import BASELINES, ERROR_COLUMNS, OUTCOME_COLUMNS, Backtest, Forecast, LiveRecord, Span
+from stockrnn.types import (
+    BASELINES,
+    ERROR_COLUMNS,
+    OUTCOME_COLUMNS,
+    VOLATILITY_BENCHMARKS,
+    Backtest,
+    Forecast,
+    LiveRecord,
+    Span,
+)
 
 LONG_TICKER = "W" * 32
 LONG_SPEC = "a_spec_name_of_thirty-two_letter"
@@ -164,7 +173,16 @@ def make_adjusted_report():
     )
 
 
+def add_benchmarks(backtest, factor):
+    """Return a backtest of a model that names quantiles, whose pinball loss is `factor` of every benchmark's."""
+    own = backtest.metrics[backtest.spec] | {"pinball": factor, "pinball_sessions": 250}
+    other = {"pinball": 1.0, "pinball_sessions": 250, "pinball_p_value": 1e-9}
+    known = dict.fromkeys(VOLATILITY_BENCHMARKS, other)
+    return replace(backtest, metrics={**backtest.metrics, **known, backtest.spec: own})
+
+
 LEAK = make_backtest(spec=LONG_SPEC, sessions=80)
+WORSE = make_backtest(spec=LONG_SPEC, sessions=250, lag=0.05)
 SCENARIOS = {
     "plain": make_report(),
     "all forecasts nearly equal": make_report(
@@ -213,6 +231,12 @@ SCENARIOS = {
     ),
     "a backtest that leaks": make_live_report(
         backtest=replace(LEAK, forecasts=LEAK.forecasts.assign(predicted=LEAK.forecasts["actual"]))
+    ),
+    "worse than every benchmark": make_live_report(backtest=add_benchmarks(WORSE, 2.0)),
+    "better quantiles that leak": make_live_report(
+        backtest=add_benchmarks(
+            replace(LEAK, forecasts=LEAK.forecasts.assign(predicted=LEAK.forecasts["actual"])), 0.5
+        )
     ),
 }
 

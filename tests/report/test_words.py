@@ -164,16 +164,15 @@ def test_a_backtest_is_told_in_four_sentences():
     )
 
 
-def test_a_fifth_sentence_says_what_intervals_are_worth_beside_volatility_benchmarks():
-    model = {"mae": 3.0, "pinball": 1.0, "pinball_sessions": 21}
+def test_what_quantiles_are_worth_beside_volatility_benchmarks_is_said_instead_of_the_bias():
+    model = {"mae": 3.0, "bias": 1.0, "pinball": 1.0, "pinball_sessions": 21}
     backtest = make_backtest(model, {"mae": 2.5}, {"mae": 2.5})
     assert interval_verdict(backtest) == ""
     other = {"pinball": 1.2, "pinball_sessions": 21}
     known = {"ewma": other | {"pinball_p_value": 0.01}, "har_fhs": other | {"pinball_p_value": 0.0123}}
     backtest = replace(backtest, metrics=backtest.metrics | known)
-    assert describe_backtest(backtest)[-1] == (
-        "Its intervals and their middle, judged together by the pinball loss: better than EWMA and HAR-FHS "
-        "(p = 0.012)."
+    assert describe_backtest(backtest)[2:] == (
+        "Its quantiles, by their pinball loss: better than EWMA and HAR-FHS (p = 0.012).",
     )
 
 
