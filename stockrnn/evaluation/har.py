@@ -51,7 +51,7 @@ def har_fhs_quantiles(bars: pd.DataFrame, *, target: Target, first: date, levels
         The sessions from `first` on, one column per level: log moves.
     """
     size = 0.5 * np.log(session_variances(bars))
-    design = _make_design(_known_before(size, bars))
+    design = _known_before(size, bars).assign(one=1.0)
     moves = find_moves(bars, target=target)
     rows = design.notna().all(axis=1) & moves.notna()
     design, moves, size = design[rows], moves[rows], size[rows]
@@ -94,7 +94,7 @@ class HarRegression:
         parts = [_make_rows(known, target=target).dropna() for known in bars.values()]
         rows = pd.concat([part for part in parts if len(part)]) if any(map(len, parts)) else pd.DataFrame()
         if rows.empty:
-            longest = max((known for known in bars.values()), key=len)
+            longest = max(bars.values(), key=len)
             through = pd.Timestamp(longest.index[-1]).date()
             raise NotEnoughHistoryError("all tickers", found=len(longest), needed=_WARM_UP + 2, through=through)
         if len(rows) > MAX_ROWS:
@@ -126,10 +126,6 @@ def _known_before(size: pd.Series, bars: pd.DataFrame) -> pd.DataFrame:
     means = {f"mean_{count}": size.rolling(count).mean() for count in HAR_SESSIONS}
     fall = np.log(bars["close"]).diff().clip(-_MAX_FALL, 0.0)
     return pd.DataFrame(means | {"fall": fall}, index=bars.index).shift(1)
-
-
-def _make_design(terms: pd.DataFrame) -> pd.DataFrame:
-    return terms.assign(one=1.0)
 
 
 def _make_rows(bars: pd.DataFrame, *, target: Target) -> pd.DataFrame:

@@ -44,13 +44,18 @@ class Verdict:
     @property
     def words(self) -> str:
         """Plain words, such as `better than naive (p = 0.012)`."""
+        return self.describe()
+
+    def describe(self, *, benchmarks: str | None = None) -> str:
+        """Return the plain words; `benchmarks` instead of the names of those that it is against."""
         if self.relation == "none":
             return "nothing scored yet"
         if self.relation == "too few":
             return f"too few sessions to tell (n = {self.n})"
         if self.relation == "no better":
-            return f"no better than {join_titles(self.against, word='or')}"
-        words = f"{self.relation} than {join_titles(self.against, word='and')} ({format_p(self.p_value)})"
+            return f"no better than {benchmarks or join_titles(self.against, word='or')}"
+        names = benchmarks or join_titles(self.against, word="and")
+        words = f"{self.relation} than {names} ({format_p(self.p_value)})"
         return f"{words}; suspiciously so, look for a leak" if self.suspicious else words
 
 

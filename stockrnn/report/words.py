@@ -2,7 +2,7 @@
 
 import math
 
-from stockrnn.evaluation.benchmarks import benchmarks_for, join_titles, reference_column
+from stockrnn.evaluation.benchmarks import benchmarks_for, reference_column
 from stockrnn.evaluation.holdouts import count_directions, find_interval_verdict, find_verdict
 from stockrnn.report.formats import (
     format_amount,
@@ -183,8 +183,6 @@ def _describe_quantiles(backtest: Backtest) -> str:
     found = find_interval_verdict(backtest.metrics, spec=backtest.spec)
     if found is None:
         return ""
-    words = found.words
-    if len(found.against) > _FEW_NAMES:
-        words = words.replace(join_titles(found.against, word="and"), f"{len(found.against)} volatility benchmarks")
-        words = words.replace(join_titles(found.against, word="or"), f"{len(found.against)} volatility benchmarks")
-    return f"Its quantiles, by their pinball loss: {words}."
+    count = len(found.against)
+    short = f"{count} volatility benchmarks" if count > _FEW_NAMES else None
+    return f"Its quantiles, by their pinball loss: {found.describe(benchmarks=short)}."

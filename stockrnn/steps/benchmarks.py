@@ -28,6 +28,8 @@ def make_benchmarks(job: Job, sessions: pd.DatetimeIndex) -> dict[str, pd.DataFr
 def _fit_har(job: Job, session: pd.Timestamp) -> HarRegression | None:
     """Fit the regression on what was known of all tickers before a session."""
     bars = read_universe(job).before(session).bars
+    if not bars:  # the tickers of the settings began later
+        return None
     try:
         return HarRegression.fit(bars, target=job.target, levels=list(QUANTILES))
     except (NotEnoughHistoryError, TrainingError):

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 from inline import backtest_holdout, make_trainer, refuse, retrain_if_due, update_simulated
 from scenario import FRIDAY_EVENING, SMALL, SMALL_QUANTILE, evening
@@ -11,11 +12,13 @@ from stockrnn.errors import HoldoutError, NotEnoughHistoryError
 from stockrnn.evaluation.har import HarRegression
 from stockrnn.settings import Settings
 from stockrnn.steps.backtest import last_whole_month
+from stockrnn.steps.benchmarks import make_benchmarks
 from stockrnn.steps.forecast import forecast_next
 from stockrnn.steps.replay import replay_all
 from stockrnn.steps.retrain import describe_retrained
 from stockrnn.steps.run import Run
 from stockrnn.steps.score import score_forecasts
+from stockrnn.steps.universe import Universe
 from stockrnn.steps.walk import walk_forward
 from stockrnn.store.engine import reading
 from stockrnn.store.guards import remove_guards
@@ -192,6 +195,16 @@ def test_har_is_fitted_once_in_a_run_on_all_tickers_as_known_before_the_holdout(
     assert verdict.startswith("verdict   ")
     assert re.match("intervals (no better than|worse than|too few)", intervals)
     assert blank == ""
+
+
+@pytest.mark.usefixtures("stored")
+@pytest.mark.exhaustive
+def test_where_no_ticker_was_known_before_the_holdout_har_is_fitted_on_none(make, monkeypatch):
+    nothing = Universe(bars={}, trial=pd.DatetimeIndex([]))
+    monkeypatch.setattr("stockrnn.steps.benchmarks.read_universe", lambda _: nothing)
+    job = make(as_of=evening(2012, 6, 29))
+    found = make_benchmarks(job, job.history.bars.loc["2012-05"].index)
+    assert set(found) == {"ewma", "gjr_garch", "har_fhs"}
 
 
 @pytest.mark.usefixtures("stored")
