@@ -10,7 +10,6 @@ every session up to the one before.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -18,13 +17,14 @@ from scipy.optimize import linprog
 
 from stockrnn.errors import NotEnoughHistoryError, TrainingError
 from stockrnn.evaluation.benchmarks import reference_column
-from stockrnn.evaluation.econometrics import split_years
 from stockrnn.evaluation.intervals import VOLATILITY_DECAY
 from stockrnn.evaluation.ranges import average_volatility, session_variances, usual_move
 from stockrnn.types import Target
 
 HAR_SESSIONS = (1, 5, 22, 250)
 """The last session, week, month and year."""
+HAR_TERMS = (*(f"mean_{count}" for count in HAR_SESSIONS), "fall")
+"""Means of the log of what the last sessions moved, and the last fall."""
 MAX_ROWS = 20_000
 """Of more sessions of all tickers, the pooled regression is fitted on so many, evenly from all."""
 
@@ -32,36 +32,85 @@ _MAX_FALL = 0.1
 _MAX_RETURN = 4.0  # in units
 _MAX_DAYS = 5.0
 _WARM_UP = HAR_SESSIONS[-1]
+_MIN_ROWS = 250
 
 
-def har_fhs_quantiles(bars: pd.DataFrame, *, target: Target, first: date, levels: Sequence[float]) -> pd.DataFrame:
-    """Return quantiles by filtered historical simulation on HAR's volatility, one regression a ticker and year.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HarVolatility:
+    """HAR's regression of the log of what a session moves, and how large moves were in units of it.
 
-    The quantiles of the moves so far in units of their fitted volatility, times the forecast one. Barone-Adesi,
-    Giannopoulos & Vosper (1999), "VaR without Correlations for Portfolios of Derivative Securities".
+    Filtered historical simulation: Barone-Adesi, Giannopoulos & Vosper (1999), "VaR without Correlations for Portfolios
+    of Derivative Securities".
+
+    Attributes
+    ----------
+    coefficients
+        Of `HAR_TERMS` and one, shape (6,).
+    shape
+        Quantiles of past moves over their fitted volatility, shape (levels,).
+    """
+
+    coefficients: np.ndarray
+    shape: np.ndarray
+
+    @classmethod
+    def fit(
+        cls, terms: np.ndarray, sizes: np.ndarray, moves: np.ndarray, *, levels: Sequence[float]
+    ) -> "HarVolatility | None":
+        """Fit by least squares; None where fewer than a year of sessions can be fitted on.
+
+        Parameters
+        ----------
+        terms
+            `HAR_TERMS` as known after each session, shape (T, 5); NaN where not all are known.
+        sizes
+            The log of what each session moved, shape (T,).
+        moves
+            The move to each session's target, a log return, shape (T,); NaN where there is none.
+        """
+        design = np.column_stack([terms[:-1], np.ones(max(len(terms) - 1, 0))])
+        sizes, moves = sizes[1:], moves[1:]
+        rows = np.isfinite(design).all(axis=1) & np.isfinite(moves)
+        if rows.sum() < _MIN_ROWS:
+            return None
+        design, sizes, moves = design[rows], sizes[rows], moves[rows]
+        coefficients, *_ = np.linalg.lstsq(design, sizes)
+        return cls(coefficients=coefficients, shape=np.quantile(moves / np.exp(design @ coefficients), levels))
+
+    def forecast(self, terms: np.ndarray) -> np.ndarray:
+        """Return the quantiles of the next move after each row of terms (N, 5): shape (N, levels)."""
+        volatility = np.exp(terms @ self.coefficients[:-1] + self.coefficients[-1])
+        return np.outer(volatility, self.shape)
+
+
+def har_fhs_quantiles(
+    bars: pd.DataFrame, sessions: pd.DatetimeIndex, *, target: Target, levels: Sequence[float]
+) -> pd.DataFrame:
+    """Return quantiles of log moves by `HarVolatility`, fitted anew for each calendar year.
 
     Parameters
     ----------
     bars
-        Index `session`, ascending, columns `BAR_COLUMNS`; two years before `first`, or there is little to fit on.
+        Index `session`, ascending, columns `BAR_COLUMNS`.
+    sessions
+        Ascending, among those of `bars`.
 
     Returns
     -------
     DataFrame
-        The sessions from `first` on, one column per level: log moves.
+        Those of `sessions` before which two years are known, one column per level.
     """
-    size = 0.5 * np.log(session_variances(bars))
-    design = _known_before(size, bars).assign(one=1.0)
-    moves = find_moves(bars, target=target)
-    rows = design.notna().all(axis=1) & moves.notna()
-    design, moves, size = design[rows], moves[rows], size[rows]
+    sizes = 0.5 * np.log(session_variances(bars))
+    terms = har_terms(har_means(sizes), np.log(bars["close"]).diff())
+    moves = find_moves(bars, target=target).to_numpy()
     parts = []
-    for year in split_years(design.index, first):
-        known = design.index < year[0]
-        coefficients, *_ = np.linalg.lstsq(design[known].to_numpy(), size[known].to_numpy())
-        volatility = np.exp(design @ coefficients)
-        shape = np.quantile((moves / volatility)[known], levels)
-        parts.append(pd.DataFrame(np.outer(volatility.loc[year], shape), index=year, columns=list(levels)))
+    for number in np.unique(sessions.year):
+        year = sessions[sessions.year == number]
+        known = int(bars.index.searchsorted(year[0]))
+        fitted = HarVolatility.fit(terms[:known], sizes.to_numpy()[:known], moves[:known], levels=levels)
+        if fitted is not None:
+            said = fitted.forecast(terms[bars.index.get_indexer(year) - 1])
+            parts.append(pd.DataFrame(said, index=year, columns=list(levels)))
     return pd.concat(parts) if parts else pd.DataFrame(columns=list(levels), dtype=np.float64)
 
 
@@ -121,17 +170,31 @@ def find_moves(bars: pd.DataFrame, *, target: Target) -> pd.Series:
     return (bars[target] / reference).apply(np.log)
 
 
-def _known_before(size: pd.Series, bars: pd.DataFrame) -> pd.DataFrame:
-    """Return for each session HAR's terms as known before it: means of log volatility, and the last fall."""
-    means = {f"mean_{count}": size.rolling(count).mean() for count in HAR_SESSIONS}
-    fall = np.log(bars["close"]).diff().clip(-_MAX_FALL, 0.0)
-    return pd.DataFrame(means | {"fall": fall}, index=bars.index).shift(1)
+def har_means(sizes: pd.Series) -> dict[str, pd.Series]:
+    """Return the means over the last `HAR_SESSIONS`, as known after each session.
+
+    sizes: the log of what each session moved, index `session`.
+    """
+    return {f"mean_{count}": sizes.rolling(count).mean() for count in HAR_SESSIONS}
+
+
+def har_terms(means: Mapping[str, pd.Series], returns: pd.Series) -> np.ndarray:
+    """Return `HAR_TERMS` as known after each session, shape (T, 5).
+
+    Parameters
+    ----------
+    means
+        As `har_means` returns them.
+    returns
+        Log returns from close to close, shape (T,).
+    """
+    return np.column_stack([*means.values(), returns.clip(-_MAX_FALL, 0.0)])
 
 
 def _make_rows(bars: pd.DataFrame, *, target: Target) -> pd.DataFrame:
     """Return for each session the move, its unit, and the terms of the pooled regression, known before it."""
     variances = session_variances(bars)
-    terms = _known_before(0.5 * np.log(variances), bars)
+    means = har_means(0.5 * np.log(variances))
     volatility = average_volatility(variances, decay=VOLATILITY_DECAY)
     opened, close = np.log(bars["open"]), np.log(bars["close"])
     last = (close.diff() / volatility).shift(1)
@@ -139,7 +202,7 @@ def _make_rows(bars: pd.DataFrame, *, target: Target) -> pd.DataFrame:
     size = usual_move(bars[target], bars[reference_column(target)], volatility.to_numpy())
     unit = (volatility * size).shift(1)
     days = pd.Series(bars.index, index=bars.index).diff().dt.days
-    logs = {name: terms[name] - np.log(volatility.shift(1)) for name in terms.columns if name != "fall"}
+    logs = {name: (mean - np.log(volatility)).shift(1) for name, mean in means.items()}
     return pd.DataFrame(
         {
             "move": find_moves(bars, target=target),

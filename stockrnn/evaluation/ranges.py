@@ -10,6 +10,8 @@ _SIZE_PRIOR = 100.0  # sessions
 _SIZE_FROM = 60
 _MAX_SIZE = 6.0
 _MIN_SIZE = 0.1
+_VOLUME_SESSIONS = 20
+_MAX_VOLUME = 3.0
 _USUAL_MOVE = 0.75  # of stocks' closes in units of volatility, tails being fat
 
 
@@ -59,6 +61,13 @@ def usual_move(target: pd.Series, reference: pd.Series, volatility: np.ndarray) 
     mean = np.full(len(target), 1.0)
     mean[_SIZE_FROM:] = total / _accumulate(known.astype(np.float64), start=_SIZE_PRIOR) / _USUAL_MOVE
     return np.asarray(np.sqrt(np.maximum(mean, _MIN_SIZE)))
+
+
+def relative_volume(volume: pd.Series) -> pd.Series:
+    """Return log volume less its mean over the last 20 sessions; 0 where there is none, as for an index."""
+    known = np.log(volume.where(volume > 0)).ffill()
+    relative: pd.Series = known - known.rolling(_VOLUME_SESSIONS, min_periods=1).mean()
+    return relative.clip(-_MAX_VOLUME, _MAX_VOLUME).fillna(0.0)
 
 
 def _accumulate(numbers: np.ndarray, *, start: float) -> np.ndarray:

@@ -54,7 +54,7 @@ def make_volatility_benchmarks(
     if find_spec("arch") is not None:
         found["gjr_garch"] = gjr_garch_quantiles(moves, first=first, levels=levels)
     if len(known) >= _MIN_HAR_SESSIONS:
-        found["har_fhs"] = har_fhs_quantiles(bars, target=target, first=first, levels=levels)
+        found["har_fhs"] = har_fhs_quantiles(bars, sessions, target=target, levels=levels)
         found |= _forecast_har(bars, sessions, target=target, fit_har=fit_har)
     prices = {
         name: quantiles.apply(np.exp).mul(reference.reindex(quantiles.index), axis=0)

@@ -11,25 +11,38 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
 from stockrnn.evaluation.benchmarks import reference_column
+from stockrnn.evaluation.har import HAR_SESSIONS, har_means
 from stockrnn.evaluation.intervals import VOLATILITY_DECAY
-from stockrnn.evaluation.ranges import average_volatility, session_variances, usual_move
+from stockrnn.evaluation.ranges import average_volatility, relative_volume, session_variances, usual_move
+from stockrnn.models.jumps import JUMPS, find_jumps
 from stockrnn.types import Target
 
 INPUTS = ("return", "overnight", "size", "range", "volume")
 """Log return, its overnight part, its absolute value; log of the session's volatility; log of relative volume."""
-CONTEXT = ("days_ahead", "volatility_to_long", "short_to_volatility")
-"""Calendar days to the next session; logs of volatility over its long average and of its short average over it."""
-WARM_UP = 250
+CONTEXT = (
+    "days_ahead",
+    "volatility_to_long",
+    "short_to_volatility",
+    *(f"har_{count}" for count in HAR_SESSIONS),
+    "fall_1",
+    "fall_5",
+    "fall_22",
+    *JUMPS,
+)
+"""Calendar days to the next session; logs of volatility over its long average and of its short average over it; the
+terms of HAR, as logs over volatility, and the last falls over 1, 5 and 22 sessions; jumps that may come back."""
+WARM_UP = HAR_SESSIONS[-1]
 """How many sessions the slowest average needs before the first window."""
 
 # all decays are the share of its weight that a session keeps per later session
 _SHORT_DECAY, _LONG_DECAY = 0.75, 0.99
-_VOLUME_SESSIONS = 20
 _MAX = 8.0
-_MAX_VOLUME = 3.0
 _USUAL_SIZE = 0.8  # the mean of |z| of a standard normal z
 _USUAL_DAYS = 1.4
 _MAX_DAYS = 5.0
+_FALLS = (1, 5, 22)
+_MAX_FALL = 4.0
+_HAR_WEIGHT = 2.0  # its logs are small beside the other numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +54,7 @@ class Inputs:
     x
         Per session of each window, oldest first, columns `INPUTS`. Shape (N, lookback, 5), float32, no NaN.
     context
-        Per window, columns `CONTEXT`. Shape (N, 3), float32, no NaN.
+        Per window, columns `CONTEXT`. Shape (N, len(CONTEXT)), float32, no NaN.
     scale
         The expected size of the log return from the reference price to the target: recent volatility, times how large
         such returns of this ticker were in units of it over the years, as known at the window's end. Shape (N,).
@@ -58,100 +71,106 @@ class Inputs:
     sessions: pd.DatetimeIndex
 
 
-def make_inputs(
-    bars: pd.DataFrame, days_ahead: pd.Series, *, lookback: int, target: Target, newest: int | None = None
-) -> Inputs:
-    """Return every window whose averages have had `WARM_UP` sessions; the last one ends with the last bar.
+def measure(bars: pd.DataFrame, *, target: Target) -> pd.DataFrame:
+    """Return what is known after each session, from this and earlier sessions alone.
 
     Parameters
     ----------
     bars
         Index `session`, ascending; open, high, low, close, adj_close positive, volume 0 or more or NaN.
-    days_ahead
-        Calendar days from each session to the next one of its exchange, index `session`.
     target
         Decides the reference price, see `benchmarks.reference_column`.
-    newest
-        The number of windows to return, the newest ones; None: all.
-    """
-    known = _measure(bars)
-    count = max(len(bars) - max(WARM_UP, lookback) + 1, 0)
-    count = count if newest is None else min(count, newest)
-    last = slice(len(bars) - count, None)
-    volatility, reference = known["volatility"].to_numpy(), bars[reference_column(target)]
-    return Inputs(
-        x=_stack_windows(known, volatility[last], lookback=lookback, count=count),
-        context=_stack_context(known, days_ahead.reindex(bars.index))[last],
-        scale=(volatility * usual_move(bars[target], reference, volatility))[last],
-        reference_price=reference.to_numpy(dtype=np.float64)[last],
-        sessions=pd.DatetimeIndex(bars.index[last]),
-    )
-
-
-def make_targets(bars: pd.DataFrame, inputs: Inputs, *, target: Target) -> np.ndarray:
-    """Return each window's target: the log return from its reference price to the next session, over its scale.
-
-    Parameters
-    ----------
-    bars
-        Those that `inputs` were made of.
 
     Returns
     -------
-    ndarray
-        Shape (N,), float64; NaN for a window that ends with the last bar.
+    DataFrame
+        Index `session`; `INPUTS` (moves as log returns), `volatility`, `short`, `long`, the terms of HAR, `fall_*` in
+        units of volatility, `scale` and `reference_price` as in `Inputs`, `last_return` over volatility, `distance`: of the close from its mean over
+        `WARM_UP` sessions, in logs over volatility, and `answer`: the log return from the reference price to the next
+        session's target over the scale, NaN in the last row.
     """
-    following = bars[target].shift(-1).reindex(inputs.sessions).to_numpy(dtype=np.float64)
-    return np.asarray(np.log(following / inputs.reference_price) / inputs.scale)
+    opened, close = np.log(bars["open"]), np.log(bars["close"])
+    moved, overnight = close.diff(), opened - close.shift(1)
+    variance = session_variances(bars)
+    volatility = average_volatility(variance, decay=VOLATILITY_DECAY)
+    reference = bars[reference_column(target)].astype(np.float64)
+    scale = volatility * usual_move(bars[target], reference, volatility.to_numpy())
+    size = 0.5 * np.log(variance)
+    falls = {f"fall_{count}": close.diff(count) / volatility / np.sqrt(count) for count in _FALLS}
+    return pd.DataFrame(
+        {
+            "return": moved,
+            "overnight": overnight,
+            "size": moved.abs(),
+            "range": size,
+            "volume": relative_volume(bars["volume"]),
+            "volatility": volatility,
+            "short": average_volatility(variance, decay=_SHORT_DECAY),
+            "long": average_volatility(variance, decay=_LONG_DECAY),
+            **har_means(size),
+            **{name: fall.clip(-_MAX_FALL, 0.0) for name, fall in falls.items()},
+            "scale": scale,
+            "reference_price": reference,
+            "last_return": moved / volatility,
+            "distance": (close - close.rolling(WARM_UP).mean()) / volatility,
+            "answer": np.log(bars[target].shift(-1) / reference) / scale,
+        }
+    )
 
 
-def _stack_windows(known: pd.DataFrame, volatility: np.ndarray, *, lookback: int, count: int) -> np.ndarray:
-    """Return the last `count` windows, moves in units of the volatility at each window's end."""
-    if count == 0:
+def make_inputs(measured: pd.DataFrame, days_ahead: pd.Series, *, lookback: int, rows: np.ndarray) -> Inputs:
+    """Return the windows that end with the sessions of these rows.
+
+    Parameters
+    ----------
+    measured
+        As `measure` returns it.
+    days_ahead
+        Calendar days from each session to the next one of its exchange, index `session`.
+    rows
+        Positions in `measured`, ascending, among those of `whole_windows`.
+    """
+    ends = measured.iloc[rows]
+    return Inputs(
+        x=_stack_windows(measured, rows, lookback=lookback),
+        context=_stack_context(measured, ends, days_ahead.reindex(ends.index)),
+        scale=ends["scale"].to_numpy(),
+        reference_price=ends["reference_price"].to_numpy(),
+        sessions=pd.DatetimeIndex(ends.index),
+    )
+
+
+def whole_windows(count: int, *, lookback: int) -> np.ndarray:
+    """Return the positions, among `count` sessions, at which windows end whose averages have had `WARM_UP`."""
+    return np.arange(min(max(WARM_UP, lookback) - 1, count), count)
+
+
+def _stack_windows(measured: pd.DataFrame, rows: np.ndarray, *, lookback: int) -> np.ndarray:
+    """Return windows with moves in units of the volatility at each window's end."""
+    if not len(rows):
         return np.empty((0, lookback, len(INPUTS)), dtype=np.float32)
-    columns = known[list(INPUTS)].to_numpy(dtype=np.float64)
-    windows = sliding_window_view(columns, lookback, axis=0)[-count:].transpose(0, 2, 1).copy()  # (N, lookback, 5)
-    units = volatility[:, np.newaxis]
+    columns = measured[list(INPUTS)].to_numpy(dtype=np.float64)
+    windows = sliding_window_view(columns, lookback, axis=0)[rows - lookback + 1]
+    windows = windows.transpose(0, 2, 1).copy()  # (N, lookback, 5)
+    units = measured["volatility"].to_numpy()[rows][:, np.newaxis]
     windows[:, :, :3] /= units[:, :, np.newaxis]
     windows[:, :, 2] -= _USUAL_SIZE
     windows[:, :, 3] -= np.log(units)
     return _clip(windows)
 
 
-def _stack_context(known: pd.DataFrame, days_ahead: pd.Series) -> np.ndarray:
+def _stack_context(measured: pd.DataFrame, ends: pd.DataFrame, days_ahead: pd.Series) -> np.ndarray:
+    volatility = np.log(ends["volatility"].to_numpy())
     columns = [
         np.minimum(days_ahead.to_numpy(dtype=np.float64), _MAX_DAYS) - _USUAL_DAYS,
-        np.log(known["volatility"] / known["long"]),
-        np.log(known["short"] / known["volatility"]),
+        volatility - np.log(ends["long"].to_numpy()),
+        np.log(ends["short"].to_numpy()) - volatility,
+        *(_HAR_WEIGHT * (ends[f"mean_{count}"].to_numpy() - volatility) for count in HAR_SESSIONS),
+        *(ends[f"fall_{count}"].to_numpy() for count in _FALLS),
+        find_jumps(measured, ends.index, days_ahead),
     ]
     return _clip(np.column_stack(columns))
 
 
 def _clip(numbers: np.ndarray) -> np.ndarray:
     return np.asarray(np.clip(numbers, -_MAX, _MAX), dtype=np.float32)
-
-
-def _measure(bars: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that windows are made of, per session, from this and earlier sessions alone."""
-    opened, close = np.log(bars["open"]), np.log(bars["close"])
-    moved, overnight = close.diff(), opened - close.shift(1)
-    variance = session_variances(bars)
-    return pd.DataFrame(
-        {
-            "return": moved,
-            "overnight": overnight,
-            "size": moved.abs(),
-            "range": 0.5 * np.log(variance),
-            "volume": _relative_volume(bars["volume"]),
-            "volatility": average_volatility(variance, decay=VOLATILITY_DECAY),
-            "short": average_volatility(variance, decay=_SHORT_DECAY),
-            "long": average_volatility(variance, decay=_LONG_DECAY),
-        }
-    )
-
-
-def _relative_volume(volume: pd.Series) -> pd.Series:
-    """Return log volume less its mean over the last 20 sessions; 0 where there is none, as for an index."""
-    known = np.log(volume.where(volume > 0)).ffill()
-    relative: pd.Series = known - known.rolling(_VOLUME_SESSIONS, min_periods=1).mean()
-    return relative.clip(-_MAX_VOLUME, _MAX_VOLUME).fillna(0.0)

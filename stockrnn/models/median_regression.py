@@ -37,13 +37,18 @@ class MedianRegression:
         last_return, y
             In units of the volatility known at the cutoff, shape (N,), no NaN.
         """
-        known = _limit(last_return)[:, np.newaxis]
+        known = cls.limit(last_return)[:, np.newaxis]
         fitted = QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs").fit(known, y.astype(np.float64))
         return cls(intercept=float(fitted.intercept_), slope=float(fitted.coef_[0]))
 
     def predict(self, last_return: np.ndarray) -> np.ndarray:
         """Return the medians, shape (N,)."""
-        return np.asarray(self.intercept + self.slope * _limit(last_return))
+        return np.asarray(self.intercept + self.slope * self.limit(last_return))
+
+    @staticmethod
+    def limit(last_return: np.ndarray) -> np.ndarray:
+        """Return the last returns as the line sees them."""
+        return np.clip(last_return.astype(np.float64), -_MAX, _MAX)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` needs."""
@@ -56,7 +61,3 @@ class MedianRegression:
         if not np.isfinite([made.intercept, made.slope]).all():
             raise ValueError("the line of its median is made of no numbers")
         return made
-
-
-def _limit(last_return: np.ndarray) -> np.ndarray:
-    return np.clip(last_return.astype(np.float64), -_MAX, _MAX)

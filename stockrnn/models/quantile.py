@@ -1,6 +1,7 @@
 """Kind `quantile`: one model for all tickers, which forecasts quantiles of the next return.
 
-A regression of the median, and the mean of several networks of different seeds.
+A regression of the median, and around it the mean of several networks of different seeds; of each ticker's own past
+what `quantile_forecasts` says.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,11 @@ from pydantic import Field
 from stockrnn import networks
 from stockrnn.errors import HoldoutError
 from stockrnn.evaluation.intervals import QUANTILES
-from stockrnn.models.features import CONTEXT, INPUTS, WARM_UP, Inputs, make_inputs
+from stockrnn.models.features import CONTEXT, INPUTS, WARM_UP
 from stockrnn.models.forecaster import Forecaster, NetworkView, Prediction
 from stockrnn.models.median_regression import MedianRegression
-from stockrnn.models.quantile_examples import gather_examples, last_return, make_examples_of
+from stockrnn.models.quantile_examples import count_days_ahead, gather_examples, make_examples_of
+from stockrnn.models.quantile_forecasts import QuantileForecasts, TickerHistory, forecast_rows
 from stockrnn.models.recurrent import RecurrentSpec
 from stockrnn.progress import OnEpoch
 from stockrnn.types import BAR_COLUMNS, INTERVAL_COLUMNS, Epochs, Network, Sessions, Target, Weights
@@ -70,52 +72,39 @@ class QuantileModel:
 
     def forecast_next(self, bars: pd.DataFrame, *, target: Target, days_ahead: int) -> Prediction | None:
         """Forecast quantiles; their middle is the forecast. See `Forecaster`."""
-        ahead = pd.Series(float(days_ahead), index=bars.index[-1:])
-        inputs = make_inputs(bars, ahead, lookback=self.network.lookback, target=target, newest=1)
-        if not len(inputs.x):
+        ahead = count_days_ahead(bars.index, last=float(days_ahead))
+        forecasts = self.forecast_newest(bars, ahead, target=target, newest=1)
+        if not len(forecasts.returns):
             return None
-        prices = dict(zip(self.network.levels, self.predict(inputs)[0].tolist(), strict=True))
+        prices = dict(zip(self.network.levels, forecasts.prices[0].tolist(), strict=True))
         named = {name: prices[level] for level, name in QUANTILES.items()}
-        seen = [*inputs.x.ravel(), *inputs.context.ravel(), *inputs.scale, *inputs.reference_price]
         return Prediction(
             predicted=named["predicted"],
             intervals={name: named[name] for name in INTERVAL_COLUMNS},
             quantiles={str(level): price for level, price in prices.items()},
-            window_sha256=hash_values(np.asarray(seen)),
+            window_sha256=hash_values(forecasts.seen),
         )
 
     def forecast_known(self, bars: pd.DataFrame, sessions: pd.DatetimeIndex, *, target: Target) -> pd.DataFrame:
         """Forecast quantiles of each session from the bars before it; see `Forecaster`."""
         known = bars.loc[: sessions[-1]]
-        days = np.diff(known.index.to_numpy()).astype("timedelta64[D]").astype(np.float64)
-        inputs = make_inputs(
-            known.iloc[:-1],
-            pd.Series(days, index=known.index[:-1]),
-            lookback=self.network.lookback,
-            target=target,
-            newest=len(sessions),
-        )
-        prices = self.predict(inputs)
+        ahead = count_days_ahead(known.index).iloc[:-1]
+        forecasts = self.forecast_newest(known.iloc[:-1], ahead, target=target, newest=len(sessions))
+        prices = forecasts.prices
         places = [self.network.levels.index(level) for level in QUANTILES]
         index = sessions[len(sessions) - len(prices) :]
         table = pd.DataFrame(prices[:, places], index=index, columns=list(QUANTILES.values()))
-        widths = np.log(prices[:, -1] / prices[:, 0]) / inputs.scale
-        return table.assign(output=widths).rename_axis("session")
+        return table.assign(output=forecasts.widths).rename_axis("session")
 
-    def predict_returns(self, inputs: Inputs) -> np.ndarray:
-        """Return quantiles of the log return from the reference price to the target, ascending: shape (N, levels)."""
-        distances = [
-            networks.predict_network(self.network, weights, inputs.x, inputs.context) for weights in self.members
-        ]
-        middle = self.median.predict(last_return(inputs.x))[:, np.newaxis]
-        return np.asarray((middle + np.mean(distances, axis=0)) * inputs.scale[:, np.newaxis])
+    def forecast_newest(
+        self, bars: pd.DataFrame, days_ahead: pd.Series, *, target: Target, newest: int
+    ) -> QuantileForecasts:
+        """Forecast the sessions after each of so many newest bars, or as many as have enough bars before them.
 
-    def predict(self, inputs: Inputs) -> np.ndarray:
-        """Return quantiles of the target's price, ascending, in quote currency: shape (N, levels)."""
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # damaged weights give any number; a forecast has to be one
-            return np.asarray(inputs.reference_price[:, np.newaxis] * np.exp(self.predict_returns(inputs)))
+        days_ahead: calendar days from each bar to the session after it, index `session`.
+        """
+        history = TickerHistory.of(bars, days_ahead, target=target, lookback=self.network.lookback)
+        return forecast_rows(self, history, history.rows[-newest:])
 
 
 class QuantileSpec(RecurrentSpec):
@@ -128,11 +117,12 @@ class QuantileSpec(RecurrentSpec):
     scope: ClassVar[Literal["ticker", "market"]] = "market"
     has_intervals: ClassVar[bool] = True
     defaults: ClassVar[Mapping[str, object]] = {
-        "layers": 2,
+        "layers": 1,
         "units": 32,
         "dropout": 0.0,
         "epochs": 30,
         "batch_size": 256,
+        "average_decay": 0.99,
         "train_sessions": 5000,
         "every": "week",
         "mode": "full",

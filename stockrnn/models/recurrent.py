@@ -13,6 +13,7 @@ from stockrnn.types.networks import (
     BatchSize,
     CellOptions,
     ClipNorm,
+    Decay,
     Dropout,
     ForgetBias,
     Layers,
@@ -26,7 +27,7 @@ from stockrnn.types.networks import (
 )
 
 _WARM = frozenset({"warm_epochs", "warm_learning_rate"})
-_OPTIONAL = frozenset({*CELL_OPTIONS, "clip_norm", "penalty"})
+_OPTIONAL = frozenset({*CELL_OPTIONS, "clip_norm", "penalty", "average_decay"})
 """Settings that are named among those of a training only where they are given."""
 
 
@@ -35,7 +36,8 @@ class RecurrentSpec(Spec):
 
     `cell` is the recurrent unit. A warm training goes on from the weights in use for `warm_epochs` at
     `warm_learning_rate`. What can be done about gradients that vanish or explode is off by default: the options of
-    the cell (`types.networks.CellOptions`), `clip_norm` and `penalty` (`types.networks.Network`).
+    the cell (`types.networks.CellOptions`), `clip_norm` and `penalty` (`types.networks.Network`), and so is
+    `average_decay`, against the noise of the last training steps.
     """
 
     policy: ClassVar[frozenset[str]] = Spec.policy | _WARM
@@ -56,6 +58,7 @@ class RecurrentSpec(Spec):
     truncate_after: Steps | None = None
     clip_norm: ClipNorm | None = None
     penalty: Penalty | None = None
+    average_decay: Decay | None = None
 
     @field_validator("cell")
     @classmethod
@@ -92,6 +95,7 @@ class RecurrentSpec(Spec):
             levels=levels,
             clip_norm=self.clip_norm,
             penalty=self.penalty or Penalty(),
+            average_decay=self.average_decay,
         )
 
     def training_config(self) -> dict[str, Any]:

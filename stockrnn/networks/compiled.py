@@ -48,7 +48,12 @@ class CompiledNetwork:
         self.network = network
         self._head = make_head(network.levels)
         self.model = _build_model(network, width=self._head.width)
-        self._optimizer = keras.optimizers.Adam(network.learning_rate, global_clipnorm=network.clip_norm)
+        self._optimizer = keras.optimizers.Adam(
+            network.learning_rate,
+            global_clipnorm=network.clip_norm,
+            use_ema=network.average_decay is not None,
+            ema_momentum=network.average_decay or 0.0,
+        )
         self._optimizer.build(self.model.trainable_variables)
         self._fresh_optimizer = [variable.numpy() for variable in self._optimizer.variables]
         self._train_epoch, self._predict_batch = self._compile_epoch(), self._compile_prediction()
@@ -93,9 +98,27 @@ class CompiledNetwork:
         parts = [self._predict_batch(x[at : at + size], context[at : at + size]) for at in range(0, len(x), size)]
         return np.concatenate(parts)[: len(x) - padding].astype(np.float64)
 
-    def validate(self, examples: Examples) -> float:
-        """Return the mean loss of the forecasts of examples."""
-        return self._head.mean_loss(self.predict(examples.x, examples.context), examples.y)
+    def finish(self) -> Weights:
+        """Return the weights that the training gives so far, in Keras' order: averaged ones where they are wanted.
+
+        Polyak & Juditsky (1992), "Acceleration of Stochastic Approximation by Averaging"; the average is exponentially
+        weighted.
+        """
+        last = self.model.get_weights()
+        if self.network.average_decay is None:
+            return last
+        self._optimizer.finalize_variable_values(self.model.trainable_variables)
+        averaged = self.model.get_weights()
+        self.model.set_weights(last)
+        return averaged
+
+    def validate(self, weights: Weights, examples: Examples) -> float:
+        """Return the mean loss of the forecasts of examples with these weights."""
+        last = self.model.get_weights()
+        self.model.set_weights(weights)
+        loss = self._head.mean_loss(self.predict(examples.x, examples.context), examples.y)
+        self.model.set_weights(last)
+        return loss
 
     def _choose_batch_size(self, windows: int) -> int:
         if not self.network.levels:

@@ -83,13 +83,13 @@ def fit_network(
     best: Weights = []
     if on_epoch:
         on_epoch(0, float("nan"))
-    for loss in _train_epochs(compiled, training, validation, epochs=epochs, rng=rng):
+    for loss, weights in _train_epochs(compiled, training, validation, epochs=epochs, rng=rng):
         losses.append(loss)
         if on_epoch:
             on_epoch(len(losses), loss)
         epochs_since_best = 0 if validation is None else len(losses) - 1 - int(np.argmin(losses))
         if epochs_since_best == 0:
-            best = compiled.model.get_weights()
+            best = weights
         elif patience is not None and epochs_since_best >= patience:
             break
     return FittedNetwork(weights=best, losses=tuple(losses))
@@ -165,16 +165,17 @@ def _train_epochs(
     *,
     epochs: int,
     rng: np.random.Generator,
-) -> Iterator[float]:
-    """Train epoch after epoch; yield the loss after each, of `validation` where there is one."""
+) -> Iterator[tuple[float, Weights]]:
+    """Train epoch after epoch; yield the loss after each, of `validation` where there is one, and the weights."""
     batches = shuffled_batches(len(training.y), compiled.network.batch_size, rng)
     for epoch, (places, sample_weight) in zip(range(1, epochs + 1), batches, strict=False):
         with translate_memory_errors():
             loss = compiled.train_epoch(training, places, sample_weight)
+            weights = compiled.finish()
             if validation is not None:
-                loss = compiled.validate(validation)
+                loss = compiled.validate(weights, validation)
         if not np.isfinite(loss):
             raise TrainingError(
                 f"training stopped at epoch {epoch}: the loss is {loss}; lower the spec's learning_rate"
             )
-        yield loss
+        yield loss, weights

@@ -19,6 +19,7 @@ Level = Annotated[float, Field(gt=0, lt=1)]
 Steps = Annotated[int, Field(ge=1, le=1000)]
 ForgetBias = Annotated[float, Field(ge=-100, le=100)]
 ClipNorm = Annotated[float, Field(gt=0, le=1e9)]
+Decay = Annotated[float, Field(gt=0, lt=1)]
 Strength = Annotated[float, Field(ge=0, le=1e6)]
 
 Gate: TypeAlias = Literal["input", "forget", "output"]
@@ -88,6 +89,9 @@ class Network:
         The gradient of a training step is made no longer than this; None: it is left as it is.
     penalty
         On the kernels of the recurrent layers.
+    average_decay
+        What forecasts are the weights averaged over the training steps: the share of its part in the average that a
+        step keeps per later one. None: the weights of the last step.
     """
 
     lookback: Lookback
@@ -103,6 +107,7 @@ class Network:
     levels: tuple[Level, ...] = ()
     clip_norm: ClipNorm | None = None
     penalty: Penalty = Penalty()
+    average_decay: Decay | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` needs."""

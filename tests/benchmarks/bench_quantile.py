@@ -19,10 +19,9 @@ from stockrnn.evaluation.metrics import pinball_losses
 from stockrnn.evaluation.significance import pooled_diebold_mariano
 from stockrnn.market.bars import check_bars
 from stockrnn.market.calendars import load_calendar
-from stockrnn.models.features import make_targets
 from stockrnn.models.quantile import QUANTILE_LEVELS as LEVELS
 from stockrnn.models.quantile import QuantileSpec
-from stockrnn.models.quantile_examples import make_windows_of
+from stockrnn.models.quantile_examples import count_days_ahead
 from stockrnn.sources.csv_file import read_price_file
 
 TICKERS = ("META", "AAPL", "MSFT", "DIA", "BRK-B")
@@ -84,18 +83,19 @@ def run(case, target):
 
 def forecast_ticker(case, name, model, regression, target):
     bars = case.tested[name].loc[: str(case.last)]
-    inputs = make_windows_of(bars, lookback=SPEC.lookback, target=target)
-    answers = make_targets(bars, inputs, target=target)
-    rows = pd.DataFrame({"actual": answers * inputs.scale}, index=inputs.sessions)
-    rows = rows.join(pd.DataFrame(model.predict_returns(inputs), index=inputs.sessions).add_prefix("quantile"))
-    rows.index = pd.DatetimeIndex(pd.Series(bars.index, index=bars.index).shift(-1).reindex(inputs.sessions))
-    rows = rows.iloc[:-1].loc[str(case.first) :]  # what came after the last bar is not known
+    actual = find_moves(bars, target=target).loc[str(case.first) :].rename("actual")
+    newest = len(actual)
+    said = model.forecast_newest(
+        bars.iloc[:-1], count_days_ahead(bars.index).iloc[:-1], target=target, newest=newest
+    ).returns
+    rows = pd.DataFrame(actual.iloc[newest - len(said) :])
+    rows = rows.join(pd.DataFrame(said, index=rows.index).add_prefix("quantile"))
     moves = find_moves(bars, target=target).dropna()
     options = {"first": case.first, "levels": LEVELS}
     others = {
         "ewma": ewma_quantiles(moves, **options),
         "gjr_garch": gjr_garch_quantiles(moves, **options),
-        "har_fhs": har_fhs_quantiles(bars, target=target, **options),
+        "har_fhs": har_fhs_quantiles(bars, rows.index, target=target, levels=LEVELS),
         "har_quantiles": regression.forecast(bars, rows.index, target=target),
     }
     for method, table in others.items():

@@ -48,7 +48,7 @@ def fit(bars, *, before="2017-01-01", target="close", levels=LEVELS):
 
 
 def forecast_fhs(bars, target):
-    return har_fhs_quantiles(bars, target=target, first=FIRST, levels=LEVELS)
+    return har_fhs_quantiles(bars, bars.loc[str(FIRST) :].index, target=target, levels=LEVELS)
 
 
 @cache

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from stockrnn.market.calendars import load_calendar
-from stockrnn.models.features import CONTEXT, INPUTS, WARM_UP, make_inputs
+from stockrnn.models.features import CONTEXT, INPUTS, WARM_UP, make_inputs, measure, whole_windows
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 
 LOOKBACK = 40
@@ -14,8 +14,10 @@ BARS = simulate_bars("SIM-FAT", SESSIONS)
 DAYS = pd.Series(np.append(np.diff(SESSIONS).astype("timedelta64[D]").astype(float), 4.0), index=SESSIONS)
 
 
-def make(bars=BARS, **options):
-    return make_inputs(bars, DAYS, **({"lookback": LOOKBACK, "target": "close"} | options))
+def make(bars=BARS, *, target="close", newest=None):
+    rows = whole_windows(len(bars), lookback=LOOKBACK)
+    rows = rows if newest is None else rows[-newest:]
+    return make_inputs(measure(bars, target=target), DAYS, lookback=LOOKBACK, rows=rows)
 
 
 def volatility_by_hand(bars, decay):
@@ -70,10 +72,14 @@ def test_the_numbers_are_those_of_a_hand_calculation():
     body = np.log(last["close"] / last["open"])
     garman_klass = 0.5 * np.log(last["high"] / last["low"]) ** 2 - (2 * np.log(2) - 1) * body**2
     assert found["range"] == pytest.approx(0.5 * np.log(garman_klass + overnight**2) - np.log(volatility), rel=1e-5)
-    days, to_long, short = inputs.context[-1].tolist()
-    assert days == pytest.approx(4.0 - 1.4)
-    assert to_long == pytest.approx(np.log(volatility / volatility_by_hand(BARS, 0.99)), rel=1e-5)
-    assert short == pytest.approx(np.log(volatility_by_hand(BARS, 0.75) / volatility), rel=1e-5)
+    known = dict(zip(CONTEXT, inputs.context[-1].tolist(), strict=True))
+    assert known["days_ahead"] == pytest.approx(4.0 - 1.4)
+    long, short = (volatility_by_hand(BARS, decay) for decay in (0.99, 0.75))
+    assert known["volatility_to_long"] == pytest.approx(np.log(volatility / long), rel=1e-5)
+    assert known["short_to_volatility"] == pytest.approx(np.log(short / volatility), rel=1e-5)
+    assert known["har_1"] == pytest.approx(2 * found["range"], rel=1e-5)
+    week = [np.log(BARS["close"].iloc[-1] / BARS["close"].iloc[-6]) / volatility / np.sqrt(5), 0.0]
+    assert known["fall_5"] == pytest.approx(max(min(week), -4.0), rel=1e-5)
 
 
 def test_an_open_moves_less_than_a_close_and_has_a_smaller_scale():
