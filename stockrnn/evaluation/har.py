@@ -39,8 +39,8 @@ _MIN_ROWS = 250
 class HarVolatility:
     """HAR's regression of the log of what a session moves, and how large moves were in units of it.
 
-    Filtered historical simulation: Barone-Adesi, Giannopoulos & Vosper (1999), "VaR without Correlations for Portfolios
-    of Derivative Securities".
+    Filtered historical simulation: Barone-Adesi, Giannopoulos & Vosper (1999), "VaR without Correlations for
+    Portfolios of Derivative Securities".
 
     Attributes
     ----------

@@ -31,11 +31,11 @@ def session_variances(bars: pd.DataFrame) -> pd.Series:
     Series
         At least 1e-8, no NaN; the first session is without an overnight return.
     """
-    opened, high, low, close = (np.log(bars[name]) for name in ("open", "high", "low", "close"))
-    overnight = (opened - close.shift(1)).fillna(0.0)
+    opened, high, low, close = np.log(bars[["open", "high", "low", "close"]].to_numpy(dtype=np.float64)).T
+    overnight = np.zeros(len(bars))
+    overnight[1:] = opened[1:] - close[:-1]
     traded = 0.5 * (high - low) ** 2 - (2 * np.log(2) - 1) * (close - opened) ** 2
-    variance: pd.Series = (traded + overnight**2).clip(lower=_MIN_VARIANCE)
-    return variance
+    return pd.Series(np.maximum(traded + overnight**2, _MIN_VARIANCE), index=bars.index)
 
 
 def average_volatility(variances: pd.Series, *, decay: float) -> pd.Series:
@@ -65,9 +65,10 @@ def usual_move(target: pd.Series, reference: pd.Series, volatility: np.ndarray) 
 
 def relative_volume(volume: pd.Series) -> pd.Series:
     """Return log volume less its mean over the last 20 sessions; 0 where there is none, as for an index."""
-    known = np.log(volume.where(volume > 0)).ffill()
-    relative: pd.Series = known - known.rolling(_VOLUME_SESSIONS, min_periods=1).mean()
-    return relative.clip(-_MAX_VOLUME, _MAX_VOLUME).fillna(0.0)
+    traded = volume.to_numpy(dtype=np.float64)
+    known = pd.Series(np.log(traded, out=np.full(len(traded), np.nan), where=traded > 0), index=volume.index).ffill()
+    relative = (known - known.rolling(_VOLUME_SESSIONS, min_periods=1).mean()).to_numpy()
+    return pd.Series(np.nan_to_num(np.clip(relative, -_MAX_VOLUME, _MAX_VOLUME), nan=0.0), index=volume.index)
 
 
 def _accumulate(numbers: np.ndarray, *, start: float) -> np.ndarray:

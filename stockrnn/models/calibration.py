@@ -12,10 +12,10 @@ import pandas as pd
 CALIBRATION_SESSIONS = 1000
 """How many sessions back the moves count."""
 
-_EVERY = 4  # sessions, by the day's number: a network has to run for each
+_EVERY = 2  # sessions on average: a network has to run for each
 _MIN_MOVES = 20
-_PRIOR_OF_ALL = 100.0  # moves
-_PRIOR_OF_EACH = 750.0
+_PRIOR_OF_ALL = 50.0  # moves
+_PRIOR_OF_EACH = 300.0
 _MIN_FACTOR = 0.2
 
 
@@ -35,7 +35,18 @@ def calibration_rows(sessions: pd.Index, *, first: int, wanted: np.ndarray) -> n
         return wanted
     rows = np.arange(max(wanted[0] - CALIBRATION_SESSIONS, first), wanted[-1])
     days = pd.DatetimeIndex(sessions[rows]).to_numpy().astype("datetime64[D]").astype(np.int64)
-    return rows[days % _EVERY == 0]
+    return rows[_scatter(days) % _EVERY == 0]
+
+
+def _scatter(days: np.ndarray) -> np.ndarray:
+    """Return a number for each day that follows no rhythm of weeks, quarters and years, as what companies report does.
+
+    Steele, Lea & Flood (2014), "Fast Splittable Pseudorandom Number Generators": the last step of SplitMix64.
+    """
+    mixed = days.astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def calibrate(
@@ -74,8 +85,10 @@ def _find_factors(ratios: np.ndarray, levels: np.ndarray) -> np.ndarray:
     count, factors = len(ratios), np.ones(len(levels))
     if count < _MIN_MOVES:
         return factors
-    outer = np.flatnonzero(levels != 0.5)
-    logs = np.log([max(np.quantile(ratios[:, k], max(levels[k], 1 - levels[k])), _MIN_FACTOR) for k in outer])
+    outer = np.delete(np.arange(len(levels)), len(levels) // 2)  # all but the median
+    # of so many moves the next one lies beyond the Weibull quantile as often as the level says
+    found = [np.quantile(ratios[:, k], max(levels[k], 1 - levels[k]), method="weibull") for k in outer]
+    logs = np.log(np.maximum(found, _MIN_FACTOR))
     of_all = logs.mean()
     shrunk = count / (count + _PRIOR_OF_ALL) * of_all + count / (count + _PRIOR_OF_EACH) * (logs - of_all)
     factors[outer] = np.exp(shrunk)

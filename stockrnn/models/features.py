@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.lib.stride_tricks import sliding_window_view
 
 from stockrnn.evaluation.benchmarks import reference_column
-from stockrnn.evaluation.har import HAR_SESSIONS, har_means
+from stockrnn.evaluation.har import HAR_SESSIONS, HAR_TERMS, har_means
 from stockrnn.evaluation.intervals import VOLATILITY_DECAY
 from stockrnn.evaluation.ranges import average_volatility, relative_volume, session_variances, usual_move
-from stockrnn.models.jumps import JUMPS, find_jumps
+from stockrnn.models.jumps import JUMPS, find_jumps, size_jumps
 from stockrnn.types import Target
 
 INPUTS = ("return", "overnight", "size", "range", "volume")
@@ -42,6 +41,8 @@ _USUAL_DAYS = 1.4
 _MAX_DAYS = 5.0
 _FALLS = (1, 5, 22)
 _MAX_FALL = 4.0
+_MEANS = HAR_TERMS[:-1]
+_CONTEXT_FROM = ("volatility", "short", "long", *_MEANS, *(f"fall_{count}" for count in _FALLS))
 _HAR_WEIGHT = 2.0  # its logs are small beside the other numbers
 
 
@@ -84,38 +85,54 @@ def measure(bars: pd.DataFrame, *, target: Target) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Index `session`; `INPUTS` (moves as log returns), `volatility`, `short`, `long`, the terms of HAR, `fall_*` in
-        units of volatility, `scale` and `reference_price` as in `Inputs`, `last_return` over volatility, `distance`: of the close from its mean over
-        `WARM_UP` sessions, in logs over volatility, and `answer`: the log return from the reference price to the next
-        session's target over the scale, NaN in the last row.
+        Index `session`. `INPUTS` (moves as log returns), `volatility`, `short`, `long`, the terms of HAR; `fall_*`
+        and `last_return` over volatility; `jump` as of `jumps.size_jumps`; `scale` and `reference_price` as in
+        `Inputs`; `distance` of the close from its mean over `WARM_UP` sessions, in logs over volatility; `answer`: the
+        log return from the reference price to the next session's target, over the scale, NaN in the last row.
     """
-    opened, close = np.log(bars["open"]), np.log(bars["close"])
-    moved, overnight = close.diff(), opened - close.shift(1)
-    variance = session_variances(bars)
-    volatility = average_volatility(variance, decay=VOLATILITY_DECAY)
-    reference = bars[reference_column(target)].astype(np.float64)
-    scale = volatility * usual_move(bars[target], reference, volatility.to_numpy())
-    size = 0.5 * np.log(variance)
-    falls = {f"fall_{count}": close.diff(count) / volatility / np.sqrt(count) for count in _FALLS}
-    return pd.DataFrame(
-        {
-            "return": moved,
-            "overnight": overnight,
-            "size": moved.abs(),
-            "range": size,
-            "volume": relative_volume(bars["volume"]),
-            "volatility": volatility,
-            "short": average_volatility(variance, decay=_SHORT_DECAY),
-            "long": average_volatility(variance, decay=_LONG_DECAY),
-            **har_means(size),
-            **{name: fall.clip(-_MAX_FALL, 0.0) for name, fall in falls.items()},
-            "scale": scale,
-            "reference_price": reference,
-            "last_return": moved / volatility,
-            "distance": (close - close.rolling(WARM_UP).mean()) / volatility,
-            "answer": np.log(bars[target].shift(-1) / reference) / scale,
-        }
+    opened, close = (np.log(bars[name].to_numpy(dtype=np.float64)) for name in ("open", "close"))
+    moved, overnight = _change(close), opened - _shift(close)
+    variance, volume = session_variances(bars), relative_volume(bars["volume"])
+    volatility, short, long = (
+        average_volatility(variance, decay=decay).to_numpy()
+        for decay in (VOLATILITY_DECAY, _SHORT_DECAY, _LONG_DECAY)
     )
+    sizes = 0.5 * np.log(variance)
+    reference = bars[reference_column(target)].to_numpy(dtype=np.float64)
+    scale = volatility * usual_move(bars[target], bars[reference_column(target)], volatility)
+    following = _shift(bars[target].to_numpy(dtype=np.float64), -1)
+    falls = (_change(close, count) / volatility / np.sqrt(count) for count in _FALLS)
+    columns = {
+        "return": moved,
+        "overnight": overnight,
+        "size": np.abs(moved),
+        "range": sizes.to_numpy(),
+        "volume": volume.to_numpy(),
+        "volatility": volatility,
+        "short": short,
+        "long": long,
+        **{name: mean.to_numpy() for name, mean in har_means(sizes).items()},
+        **{f"fall_{count}": np.clip(fall, -_MAX_FALL, 0.0) for count, fall in zip(_FALLS, falls, strict=True)},
+        "jump": size_jumps(overnight, volume.to_numpy()),
+        "scale": scale,
+        "reference_price": reference,
+        "last_return": moved / volatility,
+        "distance": (close - pd.Series(close).rolling(WARM_UP).mean().to_numpy()) / volatility,
+        "answer": np.log(following / reference) / scale,
+    }
+    return pd.DataFrame(columns, index=bars.index)
+
+
+def _shift(values: np.ndarray, by: int = 1) -> np.ndarray:
+    """Return what stood `by` sessions before, or after for a negative one; NaN where nothing did."""
+    shifted = np.full(len(values), np.nan)
+    here, there = (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
+    shifted[here] = values[there]
+    return shifted
+
+
+def _change(values: np.ndarray, by: int = 1) -> np.ndarray:
+    return values - _shift(values, by)
 
 
 def make_inputs(measured: pd.DataFrame, days_ahead: pd.Series, *, lookback: int, rows: np.ndarray) -> Inputs:
@@ -130,13 +147,14 @@ def make_inputs(measured: pd.DataFrame, days_ahead: pd.Series, *, lookback: int,
     rows
         Positions in `measured`, ascending, among those of `whole_windows`.
     """
-    ends = measured.iloc[rows]
+    sessions = pd.DatetimeIndex(measured.index[rows])
+    days = days_ahead.to_numpy(dtype=np.float64)[days_ahead.index.get_indexer(sessions)]
     return Inputs(
         x=_stack_windows(measured, rows, lookback=lookback),
-        context=_stack_context(measured, ends, days_ahead.reindex(ends.index)),
-        scale=ends["scale"].to_numpy(),
-        reference_price=ends["reference_price"].to_numpy(),
-        sessions=pd.DatetimeIndex(ends.index),
+        context=_stack_context(measured, rows, days),
+        scale=measured["scale"].to_numpy()[rows],
+        reference_price=measured["reference_price"].to_numpy()[rows],
+        sessions=sessions,
     )
 
 
@@ -149,25 +167,25 @@ def _stack_windows(measured: pd.DataFrame, rows: np.ndarray, *, lookback: int) -
     """Return windows with moves in units of the volatility at each window's end."""
     if not len(rows):
         return np.empty((0, lookback, len(INPUTS)), dtype=np.float32)
-    columns = measured[list(INPUTS)].to_numpy(dtype=np.float64)
-    windows = sliding_window_view(columns, lookback, axis=0)[rows - lookback + 1]
-    windows = windows.transpose(0, 2, 1).copy()  # (N, lookback, 5)
-    units = measured["volatility"].to_numpy()[rows][:, np.newaxis]
-    windows[:, :, :3] /= units[:, :, np.newaxis]
-    windows[:, :, 2] -= _USUAL_SIZE
-    windows[:, :, 3] -= np.log(units)
-    return _clip(windows)
+    columns = np.column_stack([measured[name].to_numpy() for name in INPUTS])
+    windows = columns[rows[:, np.newaxis] + np.arange(1 - lookback, 1)]  # (N, lookback, 5)
+    units = measured["volatility"].to_numpy()[rows]
+    over, less = np.ones((len(rows), 1, len(INPUTS))), np.zeros((len(rows), 1, len(INPUTS)))
+    over[:, 0, :3] = units[:, np.newaxis]
+    less[:, 0, 2], less[:, 0, 3] = _USUAL_SIZE, np.log(units)
+    return _clip(windows / over - less)
 
 
-def _stack_context(measured: pd.DataFrame, ends: pd.DataFrame, days_ahead: pd.Series) -> np.ndarray:
-    volatility = np.log(ends["volatility"].to_numpy())
+def _stack_context(measured: pd.DataFrame, rows: np.ndarray, days_ahead: np.ndarray) -> np.ndarray:
+    known = {name: measured[name].to_numpy()[rows] for name in _CONTEXT_FROM}
+    volatility = np.log(known["volatility"])
     columns = [
-        np.minimum(days_ahead.to_numpy(dtype=np.float64), _MAX_DAYS) - _USUAL_DAYS,
-        volatility - np.log(ends["long"].to_numpy()),
-        np.log(ends["short"].to_numpy()) - volatility,
-        *(_HAR_WEIGHT * (ends[f"mean_{count}"].to_numpy() - volatility) for count in HAR_SESSIONS),
-        *(ends[f"fall_{count}"].to_numpy() for count in _FALLS),
-        find_jumps(measured, ends.index, days_ahead),
+        np.minimum(days_ahead, _MAX_DAYS) - _USUAL_DAYS,
+        volatility - np.log(known["long"]),
+        np.log(known["short"]) - volatility,
+        *(_HAR_WEIGHT * (known[name] - volatility) for name in _MEANS),
+        *(known[f"fall_{count}"] for count in _FALLS),
+        find_jumps(measured["jump"], rows, days_ahead),
     ]
     return _clip(np.column_stack(columns))
 

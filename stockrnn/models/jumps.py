@@ -7,6 +7,7 @@ company has reported before can be seen in its prices, so nothing but prices is 
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import maximum_filter1d
 
 JUMPS = (
     "quarterly_0",
@@ -36,46 +37,61 @@ _USUAL = np.array([0.1, 0.2, 0.4, 0.15, 0.25, 0.4, 0.5, 0.1, 0.15, 0.2])
 _MIN = -2.0
 
 
-def find_jumps(measured: pd.DataFrame, ends: pd.Index, days_ahead: pd.Series) -> np.ndarray:
-    """Return what the jumps so far say of the session after each of `ends`.
+def size_jumps(overnight: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    """Return per session by how much it opened further off than usual, in logs, times by how much volume was high.
 
     Parameters
     ----------
-    measured
-        Index `session`, columns `overnight` (log return) and `volume` (log of relative volume).
-    ends
-        Sessions among its index.
+    overnight
+        The log return from the last close to each open, shape (T,).
+    volume
+        The log of relative volume, shape (T,).
+
+    Returns
+    -------
+    ndarray
+        0 where nothing was unusual, as known after the session; no NaN.
+    """
+    moved = np.abs(overnight)
+    means = pd.Series(moved).ewm(alpha=1 - _SLOW_DECAY, min_periods=_FROM_SESSIONS).mean().to_numpy()
+    usual = np.concatenate([[np.nan], means[:-1]])[: len(moved)]
+    known = np.isfinite(moved) & (usual > 0)
+    ratio = np.divide(moved, usual, out=np.ones(len(moved)), where=known)
+    size = np.log(np.maximum(ratio, 1.0))
+    return np.asarray(np.minimum(size, _MAX_SIZE) * np.clip(volume, 0.0, _MAX_VOLUME))
+
+
+def find_jumps(jumps: pd.Series, rows: np.ndarray, days_ahead: np.ndarray) -> np.ndarray:
+    """Return what the jumps so far say of the session after each of `rows`.
+
+    Parameters
+    ----------
+    jumps
+        As `size_jumps` returns them, of all sessions, index `session`.
+    rows
+        Positions in it.
     days_ahead
-        Calendar days from each of them to the session after it, index `session`.
+        Calendar days from each of these sessions to the one after it, shape (len(rows),).
 
     Returns
     -------
     ndarray
         Columns `JUMPS`, shape (len(ends), 10), no NaN.
     """
-    if not len(ends):
+    if not len(rows):
         return np.empty((0, len(JUMPS)))
-    jumps = _size_jumps(measured)
-    by_day = jumps.reindex(pd.date_range(jumps.index[0], jumps.index[-1]), fill_value=0.0).to_numpy()
-    ahead = ends + pd.to_timedelta(days_ahead.to_numpy(dtype=np.float64), unit="D")
-    days = np.asarray((ahead - jumps.index[0]).days)
+    known = (jumps.index.to_numpy() - jumps.index.to_numpy()[0]).astype("timedelta64[D]").astype(np.int64)
+    by_day = np.zeros(known[-1] + 1)
+    by_day[known] = jumps.to_numpy()
+    days = known[rows] + days_ahead.astype(np.int64)
     quarterly, yearly = (
         [_mean_before(by_day, days, every=every, count=count, days_off=off) for off in _DAYS_OFF]
         for every, count in ((_QUARTER, _QUARTERS), (_YEAR, _YEARS))
     )
-    recent = jumps.rolling(_RECENT_SESSIONS, min_periods=1).max().reindex(ends).to_numpy()
+    recent = jumps.rolling(_RECENT_SESSIONS, min_periods=1).max().to_numpy()[rows]
     due = [jump * np.exp(-_OVER * recent) for jump in quarterly]
     columns = np.column_stack([*quarterly, *yearly, recent, *due])
     return np.asarray(np.maximum(columns / _USUAL - 1, _MIN))
-
-
-def _size_jumps(measured: pd.DataFrame) -> pd.Series:
-    """Return per session by how much it opened further off than usual, in logs, times by how much volume was high."""
-    overnight = measured["overnight"].abs()
-    usual = overnight.ewm(alpha=1 - _SLOW_DECAY, min_periods=_FROM_SESSIONS).mean().shift(1)
-    size = np.log((overnight / usual.where(usual > 0)).clip(lower=1.0)).fillna(0.0)
-    jumps: pd.Series = size.clip(upper=_MAX_SIZE) * measured["volume"].clip(0.0, _MAX_VOLUME)
-    return jumps
 
 
 def _mean_before(by_day: np.ndarray, days: np.ndarray, *, every: int, count: int, days_off: int) -> np.ndarray:
@@ -83,9 +99,7 @@ def _mean_before(by_day: np.ndarray, days: np.ndarray, *, every: int, count: int
 
     Of a history that is shorter the mean is over the times that it has, and 0 where it has none.
     """
-    width = 2 * days_off + 1
-    padded = np.concatenate([np.zeros(days_off), by_day, np.zeros(days_off)])
-    largest = np.lib.stride_tricks.sliding_window_view(padded, width).max(axis=1)  # one per day
+    largest = maximum_filter1d(by_day, 2 * days_off + 1, mode="constant")  # around each day
     total, known = np.zeros(len(days)), np.zeros(len(days))
     for times in range(1, count + 1):
         at = days - times * every

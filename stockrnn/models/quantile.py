@@ -6,7 +6,7 @@ what `quantile_forecasts` says.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -111,7 +111,8 @@ class QuantileSpec(RecurrentSpec):
     """One model for all tickers, which forecasts quantiles of the next return.
 
     `members` networks, which differ by their seeds, are averaged. Training stops when the last `validation_sessions`
-    of the training span got no better for `patience` epochs. Of more than `max_windows` a sample is drawn.
+    of the training span got no better for `patience` epochs; with `refit` it begins anew, on those sessions, too, for
+    as many epochs as were best. Of more than `max_windows` a sample is drawn.
     """
 
     scope: ClassVar[Literal["ticker", "market"]] = "market"
@@ -135,6 +136,7 @@ class QuantileSpec(RecurrentSpec):
     members: int = Field(default=3, ge=1, le=100)
     patience: Epochs = 5
     validation_sessions: Sessions = 378
+    refit: bool = True
     max_windows: int = Field(default=25_000, ge=1, le=10_000_000)
 
     @property
@@ -154,6 +156,11 @@ class QuantileSpec(RecurrentSpec):
     def training_columns(self, target: Target) -> tuple[str, ...]:  # noqa: ARG002  # of any target
         """Return all columns."""
         return BAR_COLUMNS
+
+    @property
+    def passes(self) -> int:
+        """How often a member is trained: once for the number of epochs, once with it."""
+        return 2 if self.refit else 1
 
     def require_trainable(self, bars: Mapping[str, pd.DataFrame], *, target: Target) -> None:  # noqa: ARG002  # of any target
         """Refuse an empty market."""
@@ -192,27 +199,54 @@ class QuantileSpec(RecurrentSpec):
             validation_sessions=self.validation_sessions,
             median=None if start is None else start.median,
         )
-        epochs, rate = self.count_epochs(warm=start is not None), self.warm_learning_rate
         fitted = [
-            networks.fit_network(
-                self.network,
-                training,
-                validation,
-                epochs=epochs,
-                patience=self.patience,
-                seed=seed + number,
-                warm_start=None if start is None else networks.WarmStart(start.members[number], rate),
-                on_epoch=_count_on(on_epoch, number * epochs),
-            )
+            self._fit_member(number, training, validation, start, seed=seed, on_epoch=on_epoch)
             for number in (range(self.members) if member is None else [member])
         ]
         return QuantileModel(
             network=self.network,
             median=median,
             members=tuple(network.weights for network in fitted),
-            windows=len(training.y),
+            windows=len(training.y) + (len(validation.y) if self.refit else 0),
             losses=tuple(network.losses for network in fitted),
         )
+
+    def _fit_member(
+        self,
+        number: int,
+        training: networks.Examples,
+        validation: networks.Examples,
+        start: QuantileModel | None,
+        *,
+        seed: int,
+        on_epoch: OnEpoch | None,
+    ) -> networks.FittedNetwork:
+        """Train one network for as many epochs as forecast `validation` best, then with `refit` anew on all."""
+        epochs = self.count_epochs(warm=start is not None)
+        before = number * self.passes * epochs
+        options: _Options = {
+            "seed": seed + number,
+            "warm_start": networks.WarmStart(start.members[number], self.warm_learning_rate) if start else None,
+        }
+        found = networks.fit_network(
+            self.network,
+            training,
+            validation,
+            epochs=epochs,
+            patience=self.patience,
+            on_epoch=_count_on(on_epoch, before),
+            **options,
+        )
+        if not self.refit:
+            return found
+        again = networks.fit_network(
+            self.network,
+            networks.join_examples(training, validation),
+            epochs=1 + int(np.argmin(found.losses)),
+            on_epoch=_count_on(on_epoch, before + epochs),
+            **options,
+        )
+        return replace(again, losses=found.losses)
 
     def view_network(self, model: Forecaster, bars: pd.DataFrame, *, target: Target) -> NetworkView:
         """Return the first network with the windows of these bars; see `Spec.view_network`."""
@@ -248,6 +282,11 @@ class QuantileSpec(RecurrentSpec):
             windows=windows,
             losses=((loss,),),
         )
+
+
+class _Options(TypedDict):
+    seed: int
+    warm_start: networks.WarmStart | None
 
 
 def _count_on(on_epoch: OnEpoch | None, before: int) -> OnEpoch | None:

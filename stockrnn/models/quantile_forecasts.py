@@ -1,8 +1,8 @@
 """What a quantile model forecasts of one ticker: the networks' quantiles, corrected by that ticker's own past.
 
 The median is that of the regressions, the common and the ticker's own. The distances of the other quantiles from it
-are those of the networks, scaled as the ticker's last moves ask for (`calibration`), averaged with those of HAR on the
-ticker alone (`evaluation.har`). All of it follows from the model and from the bars up to the cutoff.
+are those of the networks, scaled as the ticker's last moves ask for (`calibration`), averaged with those of HAR on
+the ticker alone (`evaluation.har`). All of it follows from the model and from the bars up to the cutoff.
 """
 
 from dataclasses import dataclass
@@ -91,52 +91,56 @@ class TickerHistory:
 
 def forecast_rows(model: Fitted, history: TickerHistory, rows: np.ndarray) -> QuantileForecasts:
     """Forecast the session after each of these rows, ascending ones of `history.rows`, from what was known there."""
-    inputs = history.make_inputs(rows)
-    middle = len(model.network.levels) // 2
-    # damaged weights give any number; a forecast has to be one
-    with np.errstate(over="ignore", invalid="ignore"):
-        said = _run(model, inputs, model.members)
-        medians = predict_medians(history.measured, model.median, rows) + said[:, middle]
-        distances, seen = _calibrate(model, history, rows, said - said[:, [middle]])
-        outer = _average_with_har(model, history, rows, distances * inputs.scale[:, np.newaxis])
-        returns = np.sort((medians * inputs.scale)[:, np.newaxis] + outer, axis=1)
-        prices = inputs.reference_price[:, np.newaxis] * np.exp(returns)
-    return QuantileForecasts(
-        returns=returns,
-        prices=prices,
-        widths=said[:, -1] - said[:, 0],
-        seen=np.concatenate([_flatten(inputs), seen]),
-    )
-
-
-def _run(model: Fitted, inputs: Inputs, members: tuple[Weights, ...]) -> np.ndarray:
-    """Return the mean of the networks' quantiles, in units of `scale`: shape (N, levels)."""
-    said = [networks.predict_network(model.network, weights, inputs.x, inputs.context) for weights in members]
-    return np.asarray(np.mean(said, axis=0))
-
-
-def _calibrate(
-    model: Fitted, history: TickerHistory, rows: np.ndarray, distances: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distances as the ticker's last moves ask for, and what the network saw of these.
-
-    One network has to do for the past: a night has no time for all.
-    """
     first = int(history.rows[0]) if len(history.rows) else 0
     past = calibration_rows(history.measured.index, first=first, wanted=rows)
-    inputs = history.make_inputs(past)
-    middle = len(model.network.levels) // 2
-    said = _run(model, inputs, model.members[:1])
-    medians = predict_medians(history.measured, model.median, past) + said[:, middle]
-    calibrated = calibrate(
-        distances,
-        wanted=rows,
-        past=past,
-        past_distances=said - said[:, [middle]],
-        past_moves=history.measured["answer"].to_numpy()[past] - medians,
-        levels=np.array(model.network.levels),
+    together = np.union1d(past, rows).astype(np.int64)
+    inputs = history.make_inputs(together)
+    newest, counted = np.isin(together, rows), np.isin(together, past)
+    scale, reference = inputs.scale[newest], inputs.reference_price[newest]
+    # damaged weights give any number; a forecast has to be one
+    with np.errstate(over="ignore", invalid="ignore"):
+        first_said = _run(model, inputs, model.members[0])
+        others = [_run(model, inputs, weights, newest) for weights in model.members[1:]]
+        said = _Said.of(np.mean([first_said[newest], *others], axis=0))
+        past_said = _Said.of(first_said[counted])  # one network has to do for the past
+        distances = calibrate(
+            said.distances,
+            wanted=rows,
+            past=past,
+            past_distances=past_said.distances,
+            past_moves=history.measured["answer"].to_numpy()[past] - past_said.add_medians(model, history, past),
+            levels=np.array(model.network.levels),
+        )
+        outer = _average_with_har(model, history, rows, distances * scale[:, np.newaxis])
+        medians = said.add_medians(model, history, rows) * scale
+        returns = np.sort(medians[:, np.newaxis] + outer, axis=1)
+        prices = reference[:, np.newaxis] * np.exp(returns)
+    return QuantileForecasts(
+        returns=returns, prices=prices, widths=said.distances[:, -1] - said.distances[:, 0], seen=_flatten(inputs)
     )
-    return calibrated, _flatten(inputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Said:
+    """What networks say, in units of `scale`: what they add to the median (N,), distances from it (N, levels)."""
+
+    middle: np.ndarray
+    distances: np.ndarray
+
+    @classmethod
+    def of(cls, quantiles: np.ndarray) -> Self:
+        """Take quantiles apart: shape (N, levels)."""
+        middle = quantiles[:, quantiles.shape[1] // 2]
+        return cls(middle=middle, distances=quantiles - middle[:, np.newaxis])
+
+    def add_medians(self, model: Fitted, history: TickerHistory, rows: np.ndarray) -> np.ndarray:
+        """Return the medians of these rows, shape (N,)."""
+        return predict_medians(history.measured, model.median, rows) + self.middle
+
+
+def _run(model: Fitted, inputs: Inputs, weights: Weights, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Return the quantiles that one network says of some rows of inputs, in units of `scale`: shape (N, levels)."""
+    return networks.predict_network(model.network, weights, inputs.x[rows], inputs.context[rows])
 
 
 def _average_with_har(model: Fitted, history: TickerHistory, rows: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -144,8 +148,9 @@ def _average_with_har(model: Fitted, history: TickerHistory, rows: np.ndarray, d
     measured, levels = history.measured, model.network.levels
     terms = har_terms({str(count): measured[f"mean_{count}"] for count in HAR_SESSIONS}, measured["return"])
     sizes, moves = measured["range"].to_numpy(), (measured["answer"] * measured["scale"]).shift(1).to_numpy()
-    ahead = measured.index[rows] + pd.to_timedelta(history.days_ahead.reindex(measured.index[rows]), unit="D")
-    years = pd.DatetimeIndex(ahead).year.to_numpy()
+    ends = measured.index[rows]
+    days = history.days_ahead.reindex(ends).to_numpy().astype("timedelta64[D]")
+    years = pd.DatetimeIndex(ends.to_numpy() + days).year.to_numpy()
     averaged = distances.copy()
     for year in np.unique(years):
         known = int(measured.index.searchsorted(pd.Timestamp(year=year, month=1, day=1)))

@@ -79,6 +79,11 @@ class Spec(BaseModel, ABC):
         return 1
 
     @property
+    def passes(self) -> int:
+        """How many trainings, of at most `count_epochs` each, one member takes."""
+        return 1
+
+    @property
     def min_sessions(self) -> int:
         """How many sessions have to be known before one can be forecast."""
         return self.lookback

@@ -21,7 +21,7 @@ from stockrnn.types.networks import Penalty
 
 _Compiled: TypeAlias = Callable[..., Tensor]  # a `tf.function`
 
-_FEW, _MANY = 4, 1024  # windows per batch when quantiles are forecast: a night asks for one, a backtest for many
+_FEW, _MANY = 4, 256  # windows per batch when quantiles are forecast: a night asks for one and for a past
 
 
 @cache
@@ -101,8 +101,8 @@ class CompiledNetwork:
     def finish(self) -> Weights:
         """Return the weights that the training gives so far, in Keras' order: averaged ones where they are wanted.
 
-        Polyak & Juditsky (1992), "Acceleration of Stochastic Approximation by Averaging"; the average is exponentially
-        weighted.
+        Polyak & Juditsky (1992), "Acceleration of Stochastic Approximation by Averaging"; the newer a step, the more
+        it weighs.
         """
         last = self.model.get_weights()
         if self.network.average_decay is None:
@@ -165,9 +165,14 @@ class CompiledNetwork:
         return train_step  # type: ignore[no-any-return]
 
     def _compile_prediction(self) -> _Compiled:
+        *below, top = self.recurrent_layers
+
         @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]  # as above
         def predict_batch(x: Tensor, context: Tensor) -> Tensor:
-            return self._head.forecast(self.model([x, context], training=False))
+            for layer in below:
+                x = layer(x)
+            seen = tf.concat([top.last_output(x), context], 1)
+            return self._head.forecast(self.model.get_layer("head")(seen))
 
         return predict_batch  # type: ignore[no-any-return]
 

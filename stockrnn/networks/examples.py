@@ -36,6 +36,12 @@ def empty_context(count: int) -> np.ndarray:
     return np.empty((count, 0), dtype=np.float32)
 
 
+def join_examples(*parts: Examples) -> Examples:
+    """Return all examples of these, in their order."""
+    x, y, context = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "context"))
+    return Examples(x=x, y=y, context=context)
+
+
 def shuffled_batches(count: int, size: int, rng: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield, epoch after epoch, the places of `count` examples in random order and their sample weights.
 

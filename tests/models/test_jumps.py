@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stockrnn.models.jumps import JUMPS, find_jumps
+from stockrnn.models.jumps import JUMPS, find_jumps, size_jumps
 
 SESSIONS = pd.bdate_range("2010-01-04", "2016-12-30", name="session")
 FIRST = pd.Timestamp("2010-01-27")  # a Wednesday
@@ -22,11 +22,16 @@ def make_measured(reports=REPORTS, *, volume=1.0, size=0.08, seed=0):
     return measured
 
 
+def size_of(measured):
+    jumps = size_jumps(measured["overnight"].to_numpy(), measured["volume"].to_numpy())
+    return pd.Series(jumps, index=measured.index)
+
+
 def find(measured, session):
     """Return what is known of a session at the end of the one before it."""
-    last = measured.index[measured.index < session][-1:]
-    days = pd.Series(float((session - last[0]).days), index=last)
-    (row,) = find_jumps(measured.loc[: last[0]], last, days)
+    known = measured.loc[measured.index < session]
+    days = (session - known.index[-1]).days
+    (row,) = find_jumps(size_of(known), np.array([len(known) - 1]), np.array([days]))
     return dict(zip(JUMPS, row.tolist(), strict=True))
 
 
@@ -64,10 +69,12 @@ def test_without_volume_or_a_jump_nothing_is_expected(options):
 
 
 def test_later_sessions_change_nothing():
-    whole = make_measured()
-    ends = SESSIONS[300:600]
-    days = pd.Series(np.diff(SESSIONS[300:601]).astype("timedelta64[D]").astype(float), index=ends)
-    assert (find_jumps(whole, ends, days) == find_jumps(whole.iloc[:600], ends, days)).all()
+    rows, days = np.arange(300, 600), np.diff(SESSIONS[300:601]).astype("timedelta64[D]").astype(float)
+    whole, cut = (
+        find_jumps(size_of(known), rows, days)
+        for known in (make_measured(), make_measured().iloc[:600])
+    )
+    assert (whole == cut).all()
 
 
 def test_prices_that_never_move_give_numbers():
@@ -78,4 +85,4 @@ def test_prices_that_never_move_give_numbers():
 
 def test_no_session_has_no_jumps():
     nothing = make_measured().iloc[:0]
-    assert find_jumps(nothing, nothing.index, pd.Series(dtype=float)).shape == (0, len(JUMPS))
+    assert find_jumps(size_of(nothing), np.array([], dtype=int), np.array([])).shape == (0, len(JUMPS))

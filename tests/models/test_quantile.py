@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stockrnn import networks
 from stockrnn.errors import HoldoutError
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.market.calendars import load_calendar
@@ -19,6 +20,7 @@ SPEC = QuantileSpec(
     lookback=10, layers=1, units=8, batch_size=128, learning_rate=0.003, members=2, epochs=4, patience=2,
     validation_sessions=150, warm_epochs=1,
 )  # fmt: skip
+ONE_PASS = SPEC.model_copy(update={"refit": False})
 CUTOFF = "2014-12-31"
 
 
@@ -129,20 +131,43 @@ def test_nothing_after_the_cutoff_was_looked_at(model):
     assert SPEC.fit(blind, target="close", seed=0).losses == model.losses
 
 
-def test_the_newest_sessions_are_held_back_from_the_training(model):
+def test_the_newest_sessions_are_held_back_until_they_have_named_the_epochs(model):
     _, answers = make_pair("SIM-A", through=CUTOFF)
-    assert model.windows == 2 * (np.isfinite(answers).sum() - 150)
+    known = np.isfinite(answers).sum()
+    once = fit(spec=ONE_PASS)
+    assert once.windows == 2 * (known - 150)
+    assert model.windows == 2 * known
+    assert once.losses == model.losses
+    assert once.median == model.median
+
+
+def test_the_second_pass_has_as_many_epochs_as_were_best(model, monkeypatch):
+    found, asked = networks.fit_network, []
+
+    def watch(network, training, validation=None, **options):
+        asked.append((len(training.y), validation is None, options["epochs"]))
+        return found(network, training, validation, **options)
+
+    monkeypatch.setattr(networks, "fit_network", watch)
+    told = []
+    fit(on_epoch=lambda epoch, loss: told.append(epoch))
+    best = [1 + int(np.argmin(losses)) for losses in model.losses]
+    assert [epochs for _, _, epochs in asked] == [4, best[0], 4, best[1]]
+    assert [whole for _, whole, _ in asked] == [False, True] * 2
+    assert asked[1][0] == asked[0][0] + 2 * 150
+    assert told == sorted(told)
+    assert told[-1] <= SPEC.passes * SPEC.members * SPEC.count_epochs(warm=False)
 
 
 def test_of_a_short_history_a_fifth_is_held_back():
     short = {"SIM-A": simulate("SIM-A", through="2011-12-30")}
     _, answers = make_pair("SIM-A", through="2011-12-30")
     known = np.isfinite(answers).sum()
-    assert SPEC.fit(short, target="close", seed=0).windows == known - known // 5
+    assert ONE_PASS.fit(short, target="close", seed=0).windows == known - known // 5
 
 
 def test_of_many_windows_a_sample_is_drawn_evenly_from_the_tickers():
-    spec = SPEC.model_copy(update={"max_windows": 1000, "members": 1, "epochs": 1})
+    spec = ONE_PASS.model_copy(update={"max_windows": 1000, "members": 1, "epochs": 1})
     model = fit(spec=spec)
     assert 780 < model.windows < 830  # a fifth of the sessions is held back
     assert fit(spec=spec).losses == model.losses
