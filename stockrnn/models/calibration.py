@@ -35,11 +35,11 @@ def calibration_rows(sessions: pd.Index, *, first: int, wanted: np.ndarray) -> n
         return wanted
     rows = np.arange(max(wanted[0] - CALIBRATION_SESSIONS, first), wanted[-1])
     days = pd.DatetimeIndex(sessions[rows]).to_numpy().astype("datetime64[D]").astype(np.int64)
-    return rows[_scatter(days) % _EVERY == 0]
+    return np.asarray(rows[_scatter(days) % _EVERY == 0])
 
 
 def _scatter(days: np.ndarray) -> np.ndarray:
-    """Return a number for each day that follows no rhythm of weeks, quarters and years, as what companies report does.
+    """Return a number for each day that follows no rhythm of weeks, quarters and years, as reports of companies do.
 
     Steele, Lea & Flood (2014), "Fast Splittable Pseudorandom Number Generators": the last step of SplitMix64.
     """
@@ -77,7 +77,7 @@ def calibrate(
     for row in wanted:
         counted = known & (past < row) & (past >= row - CALIBRATION_SESSIONS)
         factors.append(_find_factors(ratios[counted], levels))
-    return distances * np.array(factors).reshape(distances.shape)
+    return np.asarray(distances * np.array(factors).reshape(distances.shape))
 
 
 def _find_factors(ratios: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -87,8 +87,8 @@ def measure(bars: pd.DataFrame, *, target: Target) -> pd.DataFrame:
     DataFrame
         Index `session`. `INPUTS` (moves as log returns), `volatility`, `short`, `long`, the terms of HAR; `fall_*`
         and `last_return` over volatility; `jump` as of `jumps.size_jumps`; `scale` and `reference_price` as in
-        `Inputs`; `distance` of the close from its mean over `WARM_UP` sessions, in logs over volatility; `answer`: the
-        log return from the reference price to the next session's target, over the scale, NaN in the last row.
+        `Inputs`; `distance` of the close from its mean over `WARM_UP` sessions, in logs over volatility; `answer`,
+        the log return from the reference price to the next session's target over the scale, NaN in the last row.
     """
     opened, close = (np.log(bars[name].to_numpy(dtype=np.float64)) for name in ("open", "close"))
     moved, overnight = _change(close), opened - _shift(close)
@@ -132,7 +132,7 @@ def _shift(values: np.ndarray, by: int = 1) -> np.ndarray:
 
 
 def _change(values: np.ndarray, by: int = 1) -> np.ndarray:
-    return values - _shift(values, by)
+    return np.asarray(values - _shift(values, by))
 
 
 def make_inputs(measured: pd.DataFrame, days_ahead: pd.Series, *, lookback: int, rows: np.ndarray) -> Inputs:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stockrnn.errors import HoldoutError
-from stockrnn.models.features import Inputs, make_inputs, measure, whole_windows
+from stockrnn.models.features import make_inputs, measure, whole_windows
 from stockrnn.models.median_regression import MedianRegression
 from stockrnn.models.own_regression import own_medians, stands_out
 from stockrnn.networks import Examples, make_examples
@@ -62,9 +62,7 @@ def gather_examples(
         median = _fit_median(measured, chosen, before=sessions[held_back].min())
     parts = [_make_examples(known, median, rows, lookback) for known, rows in zip(measured, chosen, strict=True)]
     x, context, y = (np.concatenate(column) for column in zip(*((e.x, e.context, e.y) for e in parts), strict=True))
-    training, validation = (
-        Examples(x=x[rows], context=context[rows], y=y[rows]) for rows in (~held_back, held_back)
-    )
+    training, validation = (Examples(x=x[rows], context=context[rows], y=y[rows]) for rows in (~held_back, held_back))
     return median, training, validation
 
 
@@ -72,12 +70,6 @@ def make_examples_of(bars: pd.DataFrame, median: MedianRegression, *, lookback: 
     """Return the windows of one ticker that have a value after them, and what the regression leaves of it."""
     measured = measure(bars, target=target)
     return _make_examples(measured, median, _answered(measured, lookback=lookback), lookback)
-
-
-def make_windows_of(bars: pd.DataFrame, *, lookback: int, target: Target) -> Inputs:
-    """Return all windows of known bars; the day after the last bar is taken for the next session."""
-    rows = whole_windows(len(bars), lookback=lookback)
-    return make_inputs(measure(bars, target=target), count_days_ahead(bars.index), lookback=lookback, rows=rows)
 
 
 def predict_medians(measured: pd.DataFrame, median: MedianRegression, rows: np.ndarray) -> np.ndarray:

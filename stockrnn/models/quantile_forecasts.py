@@ -135,7 +135,7 @@ class _Said:
 
     def add_medians(self, model: Fitted, history: TickerHistory, rows: np.ndarray) -> np.ndarray:
         """Return the medians of these rows, shape (N,)."""
-        return predict_medians(history.measured, model.median, rows) + self.middle
+        return np.asarray(predict_medians(history.measured, model.median, rows) + self.middle)
 
 
 def _run(model: Fitted, inputs: Inputs, weights: Weights, rows: np.ndarray | slice = slice(None)) -> np.ndarray:

@@ -104,11 +104,11 @@ class CompiledNetwork:
         Polyak & Juditsky (1992), "Acceleration of Stochastic Approximation by Averaging"; the newer a step, the more
         it weighs.
         """
-        last = self.model.get_weights()
+        last: Weights = self.model.get_weights()
         if self.network.average_decay is None:
             return last
         self._optimizer.finalize_variable_values(self.model.trainable_variables)
-        averaged = self.model.get_weights()
+        averaged: Weights = self.model.get_weights()
         self.model.set_weights(last)
         return averaged
 

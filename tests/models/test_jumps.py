@@ -14,9 +14,7 @@ REPORTS = pd.date_range(FIRST, "2016-12-30", freq="91D")
 def make_measured(reports=REPORTS, *, volume=1.0, size=0.08, seed=0):
     """Small overnight moves, large ones on high volume where a company reports."""
     rng = np.random.default_rng(seed)
-    measured = pd.DataFrame(
-        {"overnight": 0.003 * rng.standard_normal(len(SESSIONS)), "volume": 0.0}, index=SESSIONS
-    )
+    measured = pd.DataFrame({"overnight": 0.003 * rng.standard_normal(len(SESSIONS)), "volume": 0.0}, index=SESSIONS)
     measured.loc[reports, "overnight"] = size
     measured.loc[reports, "volume"] = volume
     return measured
@@ -70,10 +68,7 @@ def test_without_volume_or_a_jump_nothing_is_expected(options):
 
 def test_later_sessions_change_nothing():
     rows, days = np.arange(300, 600), np.diff(SESSIONS[300:601]).astype("timedelta64[D]").astype(float)
-    whole, cut = (
-        find_jumps(size_of(known), rows, days)
-        for known in (make_measured(), make_measured().iloc[:600])
-    )
+    whole, cut = (find_jumps(size_of(known), rows, days) for known in (make_measured(), make_measured().iloc[:600]))
     assert (whole == cut).all()
 
 

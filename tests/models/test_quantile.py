@@ -10,9 +10,9 @@ from stockrnn import networks
 from stockrnn.errors import HoldoutError
 from stockrnn.evaluation.intervals import QUANTILES
 from stockrnn.market.calendars import load_calendar
-from stockrnn.models.features import measure
+from stockrnn.models.features import make_inputs, measure, whole_windows
 from stockrnn.models.quantile import QUANTILE_LEVELS, QuantileSpec
-from stockrnn.models.quantile_examples import make_windows_of
+from stockrnn.models.quantile_examples import count_days_ahead
 from stockrnn.sources.simulated import FIRST_SESSION, simulate_bars
 
 SESSIONS = load_calendar("XNYS", through_year=2026).sessions(FIRST_SESSION, pd.Timestamp("2016-12-30").date())
@@ -30,8 +30,10 @@ def simulate(ticker, *, through="2016-12-30"):
 
 def make_pair(ticker, *, target="close", **options):
     bars = simulate(ticker, **options)
-    inputs = make_windows_of(bars, lookback=SPEC.lookback, target=target)
-    return inputs, measure(bars, target=target)["answer"].reindex(inputs.sessions).to_numpy()
+    measured = measure(bars, target=target)
+    rows = whole_windows(len(bars), lookback=SPEC.lookback)
+    inputs = make_inputs(measured, count_days_ahead(bars.index), lookback=SPEC.lookback, rows=rows)
+    return inputs, measured["answer"].to_numpy()[rows]
 
 
 def fit(seed=0, tickers=("SIM-A", "SIM-B"), spec=SPEC, **options):
