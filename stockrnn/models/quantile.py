@@ -270,6 +270,8 @@ class QuantileSpec(RecurrentSpec):
         network = Network.from_json(config["network"])
         if not set(QUANTILES) <= set(network.levels):
             raise ValueError(f"its levels {network.levels} lack some of {sorted(QUANTILES)}")
+        if (network.inputs, network.context) != (len(INPUTS), len(CONTEXT)):
+            raise ValueError("it was trained on other numbers than this version looks at; train a new one")
         count = config["members"]
         size = len(weights) // count
         members = tuple(weights[number * size : (number + 1) * size] for number in range(count))

@@ -188,3 +188,10 @@ def test_a_warm_training_goes_on_from_the_weights_and_keeps_the_regression(model
 def test_too_short_a_history_says_what_is_missing():
     with pytest.raises(HoldoutError, match="windows of 1 tickers are too few"):
         SPEC.fit({"SIM-A": simulate("SIM-A", through="2010-12-31")}, target="close", seed=0)
+
+
+def test_a_model_of_a_version_that_looked_at_other_numbers_is_refused(model):
+    config = model.to_config()
+    config["network"]["context"] -= 1
+    with pytest.raises(ValueError, match="train a new one"):
+        QuantileSpec.restore(config, model.to_weights(), windows=1, loss=0.1)
