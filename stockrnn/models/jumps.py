@@ -76,7 +76,7 @@ def find_jumps(jumps: pd.Series, rows: np.ndarray, days_ahead: np.ndarray) -> np
     Returns
     -------
     ndarray
-        Columns `JUMPS`, shape (len(ends), 10), no NaN.
+        Columns `JUMPS`, shape (len(rows), 10), no NaN.
     """
     if not len(rows):
         return np.empty((0, len(JUMPS)))
